@@ -1,0 +1,1 @@
+//! Tests of the codec; vectors cite the section they come from.
