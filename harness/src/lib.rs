@@ -1,1 +1,14 @@
-//! Assay.
+//! Assay tells whether an MQTT broker keeps its promises.
+//!
+//! It replays scenarios against a broker, in a simulated network or over real sockets, records everything
+//! that happened, and judges the record by the numbered statements of the MQTT 3.1.1 and 5.0 standards.
+
+pub mod client;
+pub mod history;
+pub mod judge;
+pub mod network;
+pub mod requirement;
+pub mod run;
+pub mod scenario;
+pub mod text;
+pub mod verdict;

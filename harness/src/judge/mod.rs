@@ -1,0 +1,689 @@
+//! The judge follows a plan through its history: which step is running, whether it is done, what it found.
+//!
+//! It sees facts only. A world that runs a plan asks it, fact by fact, whether to go on; a checker asks it
+//! again afterwards, over the recorded history, and gets the same answers. So what a step expects is judged
+//! by one piece of code, and can be judged again offline.
+//!
+//! Contract: facts are given once each, in order, to [`Judge::observe`]. A step runs from its
+//! [`Fact::StepBegan`] until [`Judge::state`] says [`StepState::Done`] or [`StepState::Failed`]; while it says
+//! [`StepState::Waiting`] with a limit, [`Fact::LimitReached`] is due at that time.
+
+mod pattern;
+mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reference_broker::codec::{Disconnect, Packet, PacketType, ProtocolVersion, ReasonCode};
+use reference_broker::core::Time;
+
+use crate::history::{EndedBy, Event, Fact, History};
+use crate::scenario::{Act, Alternative, Duty, ExpectPlan, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb};
+use crate::text::format_duration;
+use crate::verdict::{Finding, Weight};
+
+pub use view::{ClientView, Delivery, Inbound};
+
+/// Where the plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepState {
+    /// No step is running.
+    Idle,
+    /// The current step waits, at the longest until this time.
+    Waiting(Option<Time>),
+    /// The current step is done.
+    Done,
+    /// The current step failed; the rest of the plan makes no sense any more.
+    Failed,
+}
+
+/// Follows a plan through its history.
+#[derive(Debug, Clone)]
+pub struct Judge<'p> {
+    plan: &'p Plan,
+    clients: Vec<ClientView>,
+    /// The step that runs, and since when.
+    current: Option<(u32, Time)>,
+    state: StepState,
+    remembered: BTreeMap<String, u16>,
+    findings: Vec<Finding>,
+    settled: bool,
+}
+
+impl<'p> Judge<'p> {
+    /// A judge at the beginning of a plan.
+    pub fn new(plan: &'p Plan) -> Judge<'p> {
+        Judge {
+            plan,
+            clients: plan.clients.iter().map(|client| ClientView::new(client.version)).collect(),
+            current: None,
+            state: StepState::Idle,
+            remembered: BTreeMap::new(),
+            findings: Vec::new(),
+            settled: false,
+        }
+    }
+
+    /// Takes the next fact, which is the last one in `history` so far or a later reader's next one.
+    pub fn observe(&mut self, sequence: u32, event: &Event, history: &History) {
+        match event.fact {
+            Fact::StepBegan(step) => {
+                self.current = Some((step, event.at));
+                self.state = StepState::Waiting(None);
+                self.begin(step, event.at);
+            }
+            Fact::LimitReached(step) => {
+                if self.current.is_some_and(|(current, _)| current == step) && matches!(self.state, StepState::Waiting(_)) {
+                    self.limit(step, event.at, sequence);
+                }
+                return;
+            }
+            Fact::Settled => {
+                self.settled = true;
+                self.verify(sequence);
+                return;
+            }
+            Fact::BoundReached => {
+                self.find(Weight::Harness, Vec::new(), "the scenario ends within its bounds", "it does not end: a bound on steps, events or virtual time was reached", vec![sequence]);
+                self.state = StepState::Failed;
+                return;
+            }
+            Fact::BrokerDied => {
+                self.find(Weight::Violation, Vec::new(), "the broker's process keeps running", "the broker's process ended", vec![sequence]);
+                self.state = StepState::Failed;
+                return;
+            }
+            _ => {
+                for client in &mut self.clients {
+                    client.waits_for_script = false;
+                }
+                view::observe(&mut self.clients, sequence, event, history);
+            }
+        }
+        if let (StepState::Waiting(_), Some((step, began))) = (self.state, self.current) {
+            self.evaluate(step, began, event.at, history);
+        }
+    }
+
+    /// Where the plan stands.
+    pub fn state(&self) -> StepState {
+        self.state
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// What was found.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
+    /// Whether a step failed.
+    pub fn failed(&self) -> bool {
+        self.state == StepState::Failed
+    }
+
+    /// The Packet Identifier that an expectation remembered.
+    pub fn packet_id(&self, reference: &PacketIdRef) -> Option<u16> {
+        match reference {
+            PacketIdRef::Number(number) => Some(*number),
+            PacketIdRef::Remembered(name) => self.remembered.get(name).copied(),
+        }
+    }
+
+    /// What a client's application got, in order.
+    pub fn deliveries(&self, client: usize) -> &[Delivery] {
+        &self.clients[client].deliveries
+    }
+
+    /// Whether something that `verify` demands has not arrived yet.
+    pub fn is_owed(&self, history: &History) -> bool {
+        self.plan.verify.iter().any(|demand| {
+            matches!(demand.verb, VerifyVerb::ExactlyOnce | VerifyVerb::AtLeastOnce | VerifyVerb::InOrder)
+                && demand.payloads.iter().any(|payload| self.arrivals(demand, payload, history).is_empty())
+        })
+    }
+
+    /// The events at which a demanded payload arrived.
+    fn arrivals(&self, demand: &VerifyPlan, payload: &str, history: &History) -> Vec<u32> {
+        self.clients[demand.to]
+            .deliveries
+            .iter()
+            .filter(|it| history.bytes(it.payload) == payload.as_bytes())
+            .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
+            .map(|it| it.event)
+            .collect()
+    }
+
+    fn begin(&mut self, step: u32, now: Time) {
+        let Some(plan) = self.plan.steps.get(step as usize) else { return };
+        let (limit, client) = match &plan.act {
+            StepAct::Wait(duration) => (Some(now + *duration), None),
+            StepAct::Client { client, act, within } => match act {
+                Act::Expect(expect) => (Some(now + expect.window.unwrap_or(expect.within)), Some(*client)),
+                _ => (Some(now + *within), Some(*client)),
+            },
+            _ => (None, None),
+        };
+        if let Some(client) = client {
+            self.clients[client].begin_step();
+        }
+        self.state = StepState::Waiting(limit);
+    }
+
+    fn done(&mut self) {
+        self.state = StepState::Done;
+    }
+
+    fn find(&mut self, weight: Weight, ids: Vec<String>, expected: impl Into<String>, observed: impl Into<String>, events: Vec<u32>) {
+        let step = self.current.map(|(step, _)| step);
+        let judges = if ids.is_empty() {
+            step.and_then(|step| self.plan.steps.get(step as usize))
+                .map(|step| step.judges.clone())
+                .filter(|judges| !judges.is_empty())
+                .unwrap_or_else(|| self.plan.requirements.clone())
+        } else {
+            ids
+        };
+        let mut ids = judges.into_iter();
+        self.findings.push(Finding {
+            weight,
+            requirement: ids.next().unwrap_or_default(),
+            also: ids.collect(),
+            expected: expected.into(),
+            observed: observed.into(),
+            events,
+            step,
+            by: "step".into(),
+        });
+    }
+
+    /// The step fails. On the twin's part this means that nothing negative was shown.
+    fn fail(&mut self, weight: Weight, ids: &[&str], expected: impl Into<String>, observed: impl Into<String>, events: Vec<u32>) {
+        let twin = self.current.and_then(|(step, _)| self.plan.steps.get(step as usize)).is_some_and(|step| step.duty == Duty::Twin);
+        if twin {
+            let observed = observed.into();
+            self.find(
+                Weight::Unanswered,
+                Vec::new(),
+                "the broker serves a well-formed exchange of another client (positive twin)",
+                observed,
+                events,
+            );
+        } else {
+            self.find(weight, ids.iter().map(ToString::to_string).collect(), expected, observed, events);
+        }
+        self.state = StepState::Failed;
+    }
+
+    /// Whether the current step is done, given what is known now.
+    fn evaluate(&mut self, step: u32, began: Time, now: Time, history: &History) {
+        let plan = self.plan;
+        let Some(plan_step) = plan.steps.get(step as usize) else { return };
+        match &plan_step.act {
+            StepAct::Wait(_) => {}
+            StepAct::Client { client, act, .. } => match act {
+                Act::Expect(expect) => self.expect(*client, expect, began, now, history),
+                act => self.exchange(*client, act, history),
+            },
+            // What is done to the network and the broker is done at once; starting takes until it is up.
+            StepAct::Broker(_) => {}
+            _ => self.done(),
+        }
+    }
+
+    /// The world has done what a step without an answer asked for.
+    pub fn acted(&mut self) {
+        if let StepState::Waiting(_) = self.state {
+            self.done();
+        }
+    }
+
+    // ---- single packets ----
+
+    fn expect(&mut self, client: usize, expect: &ExpectPlan, began: Time, now: Time, history: &History) {
+        let version = self.clients[client].version;
+        if let Some(of) = expect.alternatives.iter().find_map(|it| match it {
+            Alternative::Nothing(of) => Some(*of),
+            _ => None,
+        }) {
+            let found = self.clients[client].inbox.iter().position(|it| of.is_none_or(|of| it.kind == Some(of)));
+            if let Some(at) = found {
+                let inbound = self.clients[client].inbox[at];
+                let observed = describe(&inbound, &self.clients[client], history, version);
+                let window = format_duration(expect.window.unwrap_or_default());
+                let what = of.map_or("packet".to_string(), |of| of.to_string());
+                self.fail(Weight::Violation, &[], format!("no {what} for {window}"), observed, vec![inbound.event]);
+            } else if self.clients[client].closed_by_broker_since(began) {
+                let event = self.clients[client].closed.map_or(0, |closed| closed.event);
+                self.fail(Weight::Violation, &[], "the connection stays and nothing arrives", "the broker closed the connection", vec![event]);
+            }
+            return;
+        }
+        if expect.alternatives.iter().any(|it| matches!(it, Alternative::Open)) {
+            if let Some(closed) = self.clients[client].closed {
+                self.fail(Weight::Violation, &[], "the connection stays open", self.clients[client].describe_end(history), vec![closed.event]);
+            }
+            return;
+        }
+        for at in 0..self.clients[client].inbox.len() {
+            let inbound = self.clients[client].inbox[at];
+            let bytes = history.bytes(inbound.bytes);
+            let Some(packet) = view::resolved(bytes, version, &inbound, &self.clients[client]) else { continue };
+            let mut difference = None;
+            for alternative in &expect.alternatives {
+                let Alternative::Packet(wanted) = alternative else { continue };
+                if wanted.kind != packet.packet_type() {
+                    continue;
+                }
+                if let (Some(topic), Packet::Publish(publish)) = (wanted.topic(), &packet)
+                    && publish.topic != topic
+                {
+                    continue;
+                }
+                match self.compare(wanted, &packet, version) {
+                    None => {
+                        if let Some(name) = &wanted.remember {
+                            self.remembered.insert(name.clone(), packet.packet_id().unwrap_or_default());
+                        }
+                        self.clients[client].inbox.remove(at);
+                        if inbound.at < began + expect.after {
+                            let expected = format!("not earlier than {}", format_duration(expect.after));
+                            let observed = format!("{} after {}", packet.packet_type(), format_duration(inbound.at - began));
+                            self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event]);
+                        } else {
+                            self.done();
+                        }
+                        return;
+                    }
+                    Some(found) => {
+                        difference.get_or_insert(found);
+                    }
+                }
+            }
+            if let Some(difference) = difference {
+                self.fail(Weight::Violation, &[], difference.expected, difference.observed, vec![inbound.event]);
+                return;
+            }
+        }
+        if let Some(closed) = self.clients[client].closed {
+            self.expect_at_end(client, expect, closed, began, now, history);
+        }
+    }
+
+    fn compare(&self, wanted: &crate::scenario::PacketPattern, packet: &Packet<'_>, version: ProtocolVersion) -> Option<pattern::Difference> {
+        use crate::scenario::{Field, Pattern, Value};
+        // A remembered name stands for its number.
+        let named = wanted.fields.iter().any(|(field, pattern)| {
+            *field == Field::PacketId
+                && matches!(pattern, Pattern::OneOf(values) if values.iter().any(|value| matches!(value, Value::Text(_))))
+        });
+        if !named {
+            return pattern::compare(wanted, packet, version);
+        }
+        let mut concrete = wanted.clone();
+        for (_, pattern) in &mut concrete.fields {
+            if let Pattern::OneOf(values) = pattern {
+                for value in values {
+                    if let Value::Text(name) = value
+                        && let Some(id) = self.remembered.get(name)
+                    {
+                        *value = Value::Number(u64::from(*id));
+                    }
+                }
+            }
+        }
+        pattern::compare(&concrete, packet, version)
+    }
+
+    /// The connection is over while an expectation waits.
+    fn expect_at_end(&mut self, client: usize, expect: &ExpectPlan, closed: view::End, began: Time, now: Time, history: &History) {
+        let closing = expect.alternatives.iter().find_map(|it| match it {
+            Alternative::Closed { reasons, return_codes } => Some((reasons, return_codes)),
+            _ => None,
+        });
+        let version = self.clients[client].version;
+        let events = vec![closed.event];
+        let Some((reasons, return_codes)) = closing else {
+            let observed = self.clients[client].describe_end(history);
+            let weight = if closed.by == EndedBy::Broker { Weight::Violation } else { Weight::Unanswered };
+            self.fail(weight, &[], describe_alternatives(expect), observed, events);
+            return;
+        };
+        if closed.by != EndedBy::Broker {
+            let observed = self.clients[client].describe_end(history);
+            self.fail(Weight::Unanswered, &[], "the broker closes the connection", observed, events);
+            return;
+        }
+        if closed.at < began + expect.after {
+            let expected = format!("the connection stays for {}", format_duration(expect.after));
+            let observed = format!("the broker closed it after {}", format_duration(closed.at - began));
+            self.fail(Weight::Violation, &[], expected, observed, events);
+            return;
+        }
+        // A code that was sent before the close has to be one of the listed ones.
+        let position = self.clients[client]
+            .inbox
+            .iter()
+            .position(|it| matches!(it.kind, Some(PacketType::Disconnect | PacketType::Connack)));
+        if let Some(at) = position {
+            let inbound = self.clients[client].inbox.remove(at);
+            let code = match view::resolved(history.bytes(inbound.bytes), version, &inbound, &self.clients[client]) {
+                Some(Packet::Disconnect(Disconnect { reason, .. })) => Some((reason, PacketType::Disconnect)),
+                Some(Packet::Connack(connack)) => Some((connack.reason, PacketType::Connack)),
+                _ => None,
+            };
+            if let Some((code, kind)) = code {
+                let name = code.name(kind, version).unwrap_or("unknown");
+                let observed = format!("{kind} {code} {name}, then the close");
+                if version == ProtocolVersion::V5 {
+                    if let Some(reasons) = reasons
+                        && !reasons.contains(&code)
+                    {
+                        let listed: Vec<String> = reasons.iter().map(|code| name_any(*code)).collect();
+                        let expected = format!("a close; if a code is sent before it, {}", listed.join(" or "));
+                        self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event, closed.event]);
+                        return;
+                    }
+                    if kind == PacketType::Connack && !code.is_error() {
+                        self.fail(Weight::Violation, &[], "the broker refuses and closes", observed, vec![inbound.event, closed.event]);
+                        return;
+                    }
+                } else if kind == PacketType::Connack && !return_codes.contains(&code) {
+                    let expected = match return_codes.is_empty() {
+                        true => "a close without CONNACK".to_string(),
+                        false => format!("a close; if CONNACK is sent before it, with {}", list_codes(return_codes)),
+                    };
+                    self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event, closed.event]);
+                    return;
+                }
+            }
+        }
+        let _ = now;
+        self.done();
+    }
+
+    // ---- whole exchanges ----
+
+    fn exchange(&mut self, client: usize, act: &Act, history: &History) {
+        let version = self.clients[client].version;
+        let v5 = version == ProtocolVersion::V5;
+        let view = &self.clients[client];
+        match act {
+            Act::Connect { session_present, .. } => {
+                let Some(outcome) = view.connack else { return self.cut_short(client, act, history) };
+                if outcome.reason.0 != 0 {
+                    let name = outcome.reason.name(PacketType::Connack, version).unwrap_or("unknown");
+                    let observed = format!("CONNACK {} {name}", outcome.reason);
+                    self.fail(Weight::Unanswered, &[], "CONNACK that accepts the connection", observed, vec![outcome.event]);
+                } else if let Some(wanted) = session_present
+                    && *wanted != outcome.session_present
+                    && version != ProtocolVersion::V3_1
+                {
+                    let expected = format!("Session Present {}", u8::from(*wanted));
+                    let observed = format!("Session Present {}", u8::from(outcome.session_present));
+                    self.fail(Weight::Violation, &[], expected, observed, vec![outcome.event]);
+                } else {
+                    self.done();
+                }
+            }
+            Act::Open => {
+                if view.is_open() {
+                    self.done();
+                } else {
+                    self.cut_short(client, act, history);
+                }
+            }
+            Act::Subscribe(_) | Act::Unsubscribe(_) => {
+                let Some(answer) = &view.answer else { return self.cut_short(client, act, history) };
+                let event = answer.event;
+                let subscribe = matches!(act, Act::Subscribe(_));
+                let short = answer.reasons.len() != answer.requested.len() && (subscribe || v5);
+                if short {
+                    let expected = format!("{} codes, one for each Topic Filter", answer.requested.len());
+                    let observed = format!("{} codes", answer.reasons.len());
+                    let ids: &[&str] = match (subscribe, v5) {
+                        (true, true) => &["MQTT-3.8.4-6"],
+                        (true, false) => &["MQTT-3.8.4-5"],
+                        (false, _) => &["MQTT-3.10.4-4"],
+                    };
+                    self.fail(Weight::Violation, ids, expected, observed, vec![event]);
+                    return;
+                }
+                let refused = answer.reasons.iter().find(|code| code.is_error()).copied();
+                let lower = subscribe
+                    && answer.reasons.iter().zip(&answer.requested).any(|(code, requested)| code.0 < *requested);
+                if let Some(code) = refused {
+                    let kind = if subscribe { PacketType::Suback } else { PacketType::Unsuback };
+                    let name = code.name(kind, version).unwrap_or("unknown");
+                    self.fail(Weight::Unanswered, &[], format!("{kind} that grants"), format!("{kind} {code} {name}"), vec![event]);
+                } else if lower {
+                    self.fail(Weight::Unanswered, &[], "the QoS that was asked for", "a lower QoS was granted", vec![event]);
+                } else {
+                    self.done();
+                }
+            }
+            Act::Publish { wait, .. } => {
+                if let Some((event, kind, code)) = view.refused {
+                    let name = code.name(kind, version).unwrap_or("unknown");
+                    self.fail(Weight::Unanswered, &[], "the broker takes the message", format!("{kind} {code} {name}"), vec![event]);
+                } else if view.sent_in_step && (!wait || view.step_exchanges_are_over()) {
+                    self.done();
+                } else if !view.sent_in_step && !view.is_open() || view.closed.is_some() {
+                    self.cut_short(client, act, history);
+                }
+            }
+            Act::Complete => {
+                if view.all_exchanges_are_over() {
+                    self.done();
+                } else {
+                    self.cut_short(client, act, history);
+                }
+            }
+            Act::Ping => {
+                if view.pong {
+                    self.done();
+                } else {
+                    self.cut_short(client, act, history);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An exchange whose connection is over: with a scripted cut the step is done, otherwise it failed.
+    fn cut_short(&mut self, client: usize, act: &Act, history: &History) {
+        let Some(closed) = self.clients[client].closed else { return };
+        match closed.by {
+            EndedBy::Fault | EndedBy::Client => {
+                if self.clients[client].sent_in_step {
+                    self.done();
+                } else if closed.before_step {
+                    let observed = "the client is not connected";
+                    self.fail(Weight::Harness, &[], "a connected client", observed, vec![closed.event]);
+                }
+            }
+            EndedBy::Network => {
+                let observed = self.clients[client].describe_end(history);
+                self.fail(Weight::Unanswered, &[], describe_act(act), observed, vec![closed.event]);
+            }
+            EndedBy::Broker => {
+                let observed = self.clients[client].describe_end(history);
+                let ids = owing(act, self.clients[client].version);
+                self.fail(Weight::Violation, ids, describe_act(act), observed, vec![closed.event]);
+            }
+        }
+    }
+
+    // ---- limits ----
+
+    fn limit(&mut self, step: u32, now: Time, sequence: u32) {
+        let plan = self.plan;
+        let Some(plan_step) = plan.steps.get(step as usize) else { return };
+        let began = self.current.map_or(now, |(_, began)| began);
+        let waited = format_duration(now - began);
+        match &plan_step.act {
+            StepAct::Wait(_) => self.done(),
+            StepAct::Client { client, act, .. } => match act {
+                Act::Expect(expect) if expect.window.is_some() => self.done(),
+                Act::Expect(expect) => {
+                    let expected = describe_alternatives(expect);
+                    let open = self.clients[*client].is_open();
+                    let connected = open || self.clients[*client].closed.is_some();
+                    let observed = match (connected, open) {
+                        (false, _) => "the client is not connected".to_string(),
+                        _ => format!("nothing of the kind for {waited}"),
+                    };
+                    let weight = if connected { Weight::Violation } else { Weight::Harness };
+                    self.fail(weight, &[], expected, observed, vec![sequence]);
+                }
+                act => {
+                    let ids = owing(act, self.clients[*client].version);
+                    self.fail(Weight::Violation, ids, describe_act(act), format!("no answer for {waited}"), vec![sequence]);
+                }
+            },
+            _ => self.done(),
+        }
+    }
+
+    // ---- verify ----
+
+    fn verify(&mut self, sequence: u32) {
+        // `verify` is called with the history that `observe` saw; deliveries carry their payloads' places.
+        let _ = sequence;
+    }
+
+    /// Judges what `verify` demands, once the run has settled. Call it after the last fact.
+    pub fn conclude(&mut self, history: &History) {
+        if !self.settled || self.failed() {
+            return;
+        }
+        self.current = None;
+        for demand in &self.plan.verify {
+            let client = &self.plan.clients[demand.to].name;
+            let mut order: Vec<u32> = Vec::new();
+            let any: &[String] = &[String::new()];
+            let payloads = if demand.payloads.is_empty() { any } else { &demand.payloads[..] };
+            for payload in payloads {
+                let events = if demand.payloads.is_empty() {
+                    self.clients[demand.to]
+                        .deliveries
+                        .iter()
+                        .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
+                        .map(|it| it.event)
+                        .collect()
+                } else {
+                    self.arrivals(demand, payload, history)
+                };
+                let count = events.len();
+                let (right, expected) = match demand.verb {
+                    VerifyVerb::ExactlyOnce => (count == 1, "arrives exactly once"),
+                    VerifyVerb::AtLeastOnce => (count >= 1, "arrives at least once"),
+                    VerifyVerb::AtMostOnce => (count <= 1, "arrives at most once"),
+                    VerifyVerb::Never => (count == 0, "never arrives"),
+                    VerifyVerb::InOrder => (count >= 1, "arrives, in order"),
+                };
+                order.extend(events.first());
+                if !right {
+                    let what = match (demand.payloads.is_empty(), &demand.topic) {
+                        (false, _) => format!("\"{payload}\""),
+                        (true, Some(topic)) => format!("a message on {topic}"),
+                        (true, None) => "a message".to_string(),
+                    };
+                    let observed = match count {
+                        0 => "it did not arrive".to_string(),
+                        1 => "it arrived".to_string(),
+                        _ => format!("it arrived {count} times"),
+                    };
+                    self.find(
+                        Weight::Violation,
+                        demand.judges.clone(),
+                        format!("{what} {expected} at {client}"),
+                        observed,
+                        events,
+                    );
+                }
+            }
+            if demand.verb == VerifyVerb::InOrder && order.windows(2).any(|pair| pair[0] > pair[1]) {
+                self.find(
+                    Weight::Violation,
+                    demand.judges.clone(),
+                    format!("the messages arrive in the order in which they were sent, at {client}"),
+                    "the first deliveries are in another order",
+                    order,
+                );
+            }
+        }
+    }
+}
+
+/// The statement that owes the answer to an exchange.
+fn owing(act: &Act, version: ProtocolVersion) -> &'static [&'static str] {
+    let v5 = version == ProtocolVersion::V5;
+    match act {
+        Act::Connect { .. } | Act::Open => if v5 { &["MQTT-3.1.4-5"] } else { &["MQTT-3.1.4-4"] },
+        Act::Subscribe(_) => &["MQTT-3.8.4-1"],
+        Act::Unsubscribe(_) => if v5 { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] } else { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] },
+        Act::Publish { .. } | Act::Complete => {
+            if v5 { &["MQTT-3.3.4-1", "MQTT-4.3.2-4", "MQTT-4.3.3-8", "MQTT-4.3.3-11"] } else { &["MQTT-3.3.4-1", "MQTT-4.3.2-2", "MQTT-4.3.3-2"] }
+        }
+        Act::Ping => &["MQTT-3.12.4-1"],
+        _ => &[],
+    }
+}
+
+fn describe_act(act: &Act) -> &'static str {
+    match act {
+        Act::Connect { .. } => "CONNACK that accepts the connection",
+        Act::Open => "an open network connection",
+        Act::Subscribe(_) => "SUBACK",
+        Act::Unsubscribe(_) => "UNSUBACK",
+        Act::Publish { .. } => "the acknowledgement of the message",
+        Act::Complete => "the end of every QoS 1 and 2 exchange that the client began",
+        Act::Ping => "PINGRESP",
+        _ => "an answer",
+    }
+}
+
+fn describe_alternatives(expect: &ExpectPlan) -> String {
+    let list: Vec<String> = expect
+        .alternatives
+        .iter()
+        .map(|alternative| match alternative {
+            Alternative::Packet(pattern) => match pattern.topic() {
+                Some(topic) => format!("{} on {topic}", pattern.kind),
+                None => pattern.kind.to_string(),
+            },
+            Alternative::Closed { .. } => "the broker closes the connection".into(),
+            Alternative::Nothing(_) => "nothing".into(),
+            Alternative::Open => "the connection stays open".into(),
+        })
+        .collect();
+    format!("{} within {}", list.join(" or "), format_duration(expect.within))
+}
+
+fn name_any(code: ReasonCode) -> String {
+    let name = ReasonCode::table().iter().find(|row| row.code == code).map_or("", |row| row.name);
+    format!("{code} {name}")
+}
+
+fn list_codes(codes: &[ReasonCode]) -> String {
+    codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn describe(inbound: &Inbound, view: &ClientView, history: &History, version: ProtocolVersion) -> String {
+    match view::resolved(history.bytes(inbound.bytes), version, inbound, view) {
+        Some(Packet::Publish(publish)) => {
+            let payload = String::from_utf8_lossy(&publish.payload);
+            let payload: String = payload.chars().take(40).collect();
+            format!("PUBLISH on {} with \"{payload}\"", publish.topic)
+        }
+        Some(packet) => packet.packet_type().to_string(),
+        None => "bytes that are no packet".into(),
+    }
+}
+
+/// Nothing is expected to take longer than this in any step, whatever the plan says.
+pub const LONGEST_STEP: Duration = Duration::from_secs(400 * 24 * 3600);

@@ -1,0 +1,407 @@
+//! What can be known of one client from the history: its connection, its inbox, its open exchanges, and
+//! what its application got.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use reference_broker::codec::{Packet, PacketType, PropertyId, ProtocolVersion, QoS, ReasonCode};
+use reference_broker::core::Time;
+
+use crate::history::{EndedBy, Ending, Event, Fact, History, Link, Range, packet_type, whole_packet};
+
+/// A packet in a client's inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inbound {
+    /// The event.
+    pub event: u32,
+    /// Its time.
+    pub at: Time,
+    /// The bytes.
+    pub bytes: Range,
+    /// The type, if it has one.
+    pub kind: Option<PacketType>,
+}
+
+/// A message that a client's application got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The event.
+    pub event: u32,
+    /// Its time.
+    pub at: Time,
+    /// The topic, with an alias resolved.
+    pub topic: String,
+    /// Where the payload stands.
+    pub payload: Range,
+    /// QoS of the delivery.
+    pub qos: QoS,
+}
+
+/// The end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    pub event: u32,
+    pub at: Time,
+    pub by: EndedBy,
+    pub how: Ending,
+    pub before_step: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connected {
+    pub event: u32,
+    pub reason: ReasonCode,
+    pub session_present: bool,
+}
+
+/// The answer to a SUBSCRIBE or UNSUBSCRIBE of the client's own.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub event: u32,
+    pub reasons: Vec<ReasonCode>,
+    pub requested: Vec<u8>,
+}
+
+/// One client, as the history shows it.
+#[derive(Debug, Clone)]
+pub struct ClientView {
+    pub(super) version: ProtocolVersion,
+    link: Option<Link>,
+    open: bool,
+    pub(super) closed: Option<End>,
+    pub(super) inbox: Vec<Inbound>,
+    pub(super) connack: Option<Connected>,
+    connect_by_script: bool,
+    pub(super) answer: Option<Answer>,
+    /// SUBSCRIBE and UNSUBSCRIBE that the client sent by itself, with what they asked for.
+    requests: BTreeMap<u16, Vec<u8>>,
+    /// QoS 1 and 2 messages that the client sent by itself and whose exchange is open.
+    exchanges: BTreeSet<u16>,
+    step_exchanges: BTreeSet<u16>,
+    pub(super) refused: Option<(u32, PacketType, ReasonCode)>,
+    pub(super) sent_in_step: bool,
+    /// Packet Identifiers whose exchange the script owns, in the client's direction.
+    script_ids: BTreeSet<u16>,
+    /// Packet Identifiers of the broker's QoS 2 deliveries that the script answers.
+    script_received: bool,
+    pings_by_client: u32,
+    pub(super) pong: bool,
+    pub(super) waits_for_script: bool,
+    /// QoS 2 deliveries that the client holds until PUBREL.
+    held: BTreeSet<u16>,
+    aliases: BTreeMap<u32, String>,
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+impl ClientView {
+    pub(super) fn new(version: ProtocolVersion) -> ClientView {
+        ClientView {
+            version,
+            link: None,
+            open: false,
+            closed: None,
+            inbox: Vec::new(),
+            connack: None,
+            connect_by_script: false,
+            answer: None,
+            requests: BTreeMap::new(),
+            exchanges: BTreeSet::new(),
+            step_exchanges: BTreeSet::new(),
+            refused: None,
+            sent_in_step: false,
+            script_ids: BTreeSet::new(),
+            script_received: false,
+            pings_by_client: 0,
+            pong: false,
+            waits_for_script: false,
+            held: BTreeSet::new(),
+            aliases: BTreeMap::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    pub(super) fn begin_step(&mut self) {
+        self.answer = None;
+        self.refused = None;
+        self.sent_in_step = false;
+        self.pong = false;
+        self.step_exchanges.clear();
+        if let Some(closed) = &mut self.closed {
+            closed.before_step = true;
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(super) fn step_exchanges_are_over(&self) -> bool {
+        self.step_exchanges.is_disjoint(&self.exchanges)
+    }
+
+    pub(super) fn all_exchanges_are_over(&self) -> bool {
+        self.exchanges.is_empty()
+    }
+
+    pub(super) fn closed_by_broker_since(&self, began: Time) -> bool {
+        self.closed.is_some_and(|closed| closed.by == EndedBy::Broker && closed.at >= began && !closed.before_step)
+    }
+
+    pub(super) fn describe_end(&self, history: &History) -> String {
+        let Some(closed) = self.closed else { return "the connection is open".into() };
+        let what = match (closed.by, closed.how) {
+            (EndedBy::Broker, Ending::Reset) => "the broker reset the connection",
+            (EndedBy::Broker, _) => "the broker closed the connection",
+            (EndedBy::Client, _) => "the client had closed the connection",
+            (EndedBy::Fault, _) => "a fault had cut the connection",
+            (EndedBy::Network, Ending::Refused) => "the connection was refused",
+            (EndedBy::Network, _) => "the connection timed out",
+        };
+        let said = self.inbox.iter().find(|it| it.kind == Some(PacketType::Disconnect));
+        match said.and_then(|it| whole_packet(history.bytes(it.bytes), self.version)) {
+            Some(Packet::Disconnect(disconnect)) => {
+                let name = disconnect.reason.name(PacketType::Disconnect, self.version).unwrap_or("unknown");
+                format!("{what} after DISCONNECT {} {name}", disconnect.reason)
+            }
+            _ => what.into(),
+        }
+    }
+
+    fn sent(&mut self, packet: &Packet<'_>, by_script: bool) {
+        match packet {
+            Packet::Connect(connect) => {
+                self.connect_by_script = by_script;
+                self.version = connect.version;
+                self.connack = None;
+                if connect.clean_start {
+                    self.exchanges.clear();
+                    self.script_ids.clear();
+                    self.held.clear();
+                }
+            }
+            Packet::Publish(publish) => {
+                if let Some(id) = publish.packet_id {
+                    if by_script {
+                        self.script_ids.insert(id);
+                        self.exchanges.remove(&id);
+                    } else {
+                        self.script_ids.remove(&id);
+                        self.exchanges.insert(id);
+                        self.step_exchanges.insert(id);
+                    }
+                }
+                if !by_script {
+                    self.sent_in_step = true;
+                }
+            }
+            Packet::Pubrel(ack) if by_script => {
+                self.script_ids.insert(ack.packet_id);
+            }
+            Packet::Pubrel(_) => self.sent_in_step = true,
+            Packet::Subscribe(subscribe) => {
+                if by_script {
+                    self.script_ids.insert(subscribe.packet_id);
+                } else {
+                    self.sent_in_step = true;
+                    self.script_ids.remove(&subscribe.packet_id);
+                    let asked = subscribe.subscriptions.iter().map(|it| it.options.qos.number()).collect();
+                    self.requests.insert(subscribe.packet_id, asked);
+                }
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                if by_script {
+                    self.script_ids.insert(unsubscribe.packet_id);
+                } else {
+                    self.sent_in_step = true;
+                    self.script_ids.remove(&unsubscribe.packet_id);
+                    self.requests.insert(unsubscribe.packet_id, vec![0; unsubscribe.filters.len()]);
+                }
+            }
+            Packet::Pubrec(ack) => {
+                if by_script {
+                    self.script_received = true;
+                }
+                if ack.reason.is_error() {
+                    self.held.remove(&ack.packet_id);
+                }
+            }
+            Packet::Pingreq if !by_script => {
+                self.sent_in_step = true;
+                self.pings_by_client += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a packet; returns whether it belongs into the inbox.
+    fn received(&mut self, packet: &Packet<'_>, bytes: Range, event: u32, at: Time) -> bool {
+        match packet {
+            Packet::Connack(connack) => {
+                self.connack =
+                    Some(Connected { event, reason: connack.reason, session_present: connack.session_present });
+                if connack.reason.0 == 0 && !connack.session_present && self.version != ProtocolVersion::V3_1 {
+                    // Without a session the client gives up what it had open.
+                    self.exchanges.clear();
+                    self.held.clear();
+                }
+                self.connect_by_script
+            }
+            Packet::Suback(suback) => self.answered(suback.packet_id, &suback.reasons, event),
+            Packet::Unsuback(unsuback) => self.answered(unsuback.packet_id, &unsuback.reasons, event),
+            Packet::Puback(ack) => {
+                if self.script_ids.contains(&ack.packet_id) {
+                    return true;
+                }
+                let known = self.exchanges.remove(&ack.packet_id);
+                if known && ack.reason.is_error() && self.step_exchanges.contains(&ack.packet_id) {
+                    self.refused = Some((event, PacketType::Puback, ack.reason));
+                }
+                !known
+            }
+            Packet::Pubrec(ack) => {
+                if self.script_ids.contains(&ack.packet_id) {
+                    return true;
+                }
+                if ack.reason.is_error() && self.exchanges.remove(&ack.packet_id) {
+                    if self.step_exchanges.contains(&ack.packet_id) {
+                        self.refused = Some((event, PacketType::Pubrec, ack.reason));
+                    }
+                    return false;
+                }
+                !self.exchanges.contains(&ack.packet_id)
+            }
+            Packet::Pubcomp(ack) => {
+                if self.script_ids.contains(&ack.packet_id) {
+                    return true;
+                }
+                !self.exchanges.remove(&ack.packet_id)
+            }
+            Packet::Pubrel(ack) => {
+                let known = self.held.remove(&ack.packet_id);
+                self.script_received || !known
+            }
+            Packet::Publish(publish) => {
+                let topic = match publish.properties.number(PropertyId::TopicAlias) {
+                    Some(alias) if publish.topic.is_empty() => self.aliases.get(&alias).cloned().unwrap_or_default(),
+                    Some(alias) => {
+                        self.aliases.insert(alias, publish.topic.to_string());
+                        publish.topic.to_string()
+                    }
+                    None => publish.topic.to_string(),
+                };
+                // A QoS 2 message that the client still holds is not a new one.
+                let fresh = match (publish.qos, publish.packet_id) {
+                    (QoS::ExactlyOnce, Some(id)) => self.held.insert(id),
+                    _ => true,
+                };
+                if fresh {
+                    let length = publish.payload.len() as u32;
+                    let payload = Range { start: bytes.start + bytes.len - length, len: length };
+                    self.deliveries.push(Delivery { event, at, topic, payload, qos: publish.qos });
+                }
+                true
+            }
+            Packet::Pingresp => {
+                if self.pings_by_client > 0 {
+                    self.pings_by_client -= 1;
+                    self.pong = true;
+                    return false;
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn answered(&mut self, id: u16, reasons: &[ReasonCode], event: u32) -> bool {
+        if self.script_ids.contains(&id) {
+            return true;
+        }
+        match self.requests.remove(&id) {
+            Some(requested) => {
+                self.answer = Some(Answer { event, reasons: reasons.to_vec(), requested });
+                false
+            }
+            None => true,
+        }
+    }
+}
+
+/// The packet in these bytes with a Topic Alias replaced by its topic.
+pub(super) fn resolved<'h>(
+    bytes: &'h [u8],
+    version: ProtocolVersion,
+    inbound: &Inbound,
+    view: &ClientView,
+) -> Option<Packet<'h>> {
+    let mut packet = whole_packet(bytes, version)?;
+    if let Packet::Publish(publish) = &mut packet
+        && publish.topic.is_empty()
+        && let Some(delivery) = view.deliveries.iter().find(|delivery| delivery.event == inbound.event)
+    {
+        publish.topic = Cow::Owned(delivery.topic.clone());
+    }
+    Some(packet)
+}
+
+/// Updates the views of all clients with one fact.
+pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, history: &History) {
+    match event.fact {
+        Fact::Opening { client, link } => {
+            let view = &mut clients[client as usize];
+            view.link = Some(link);
+            view.open = false;
+            view.closed = None;
+            view.connack = None;
+            view.connect_by_script = false;
+            view.inbox.clear();
+            view.aliases.clear();
+            view.requests.clear();
+            view.pings_by_client = 0;
+            view.script_received = false;
+        }
+        Fact::Opened(link) => {
+            if let Some(view) = on(clients, link) {
+                view.open = true;
+            }
+        }
+        Fact::Closed { link, by, how } => {
+            if let Some(view) = on(clients, link) {
+                view.open = false;
+                view.closed = Some(End { event: sequence, at: event.at, by, how, before_step: false });
+            }
+        }
+        Fact::Sent { link, bytes, by_script } => {
+            if let Some(view) = on(clients, link)
+                && let Some(packet) = whole_packet(history.bytes(bytes), view.version)
+            {
+                view.sent(&packet, by_script);
+            }
+        }
+        Fact::Swallowed { link, bytes, from_broker: false } => {
+            // It never left, but the exchange has begun all the same.
+            if let Some(view) = on(clients, link)
+                && let Some(packet) = whole_packet(history.bytes(bytes), view.version)
+            {
+                view.sent(&packet, false);
+            }
+        }
+        Fact::Received { link, bytes } => {
+            if let Some(view) = on(clients, link) {
+                let raw = history.bytes(bytes);
+                let keep = match whole_packet(raw, view.version) {
+                    Some(packet) => view.received(&packet, bytes, sequence, event.at),
+                    None => true,
+                };
+                if keep {
+                    view.inbox.push(Inbound { event: sequence, at: event.at, bytes, kind: packet_type(raw) });
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn on(clients: &mut [ClientView], link: Link) -> Option<&mut ClientView> {
+    clients.iter_mut().find(|view| view.link == Some(link))
+}

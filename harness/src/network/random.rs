@@ -1,0 +1,81 @@
+//! Our own portable random numbers: the same on every machine, in every build, for ever.
+
+/// SplitMix64. Version 1 of the generator that a seed refers to; a change of the algorithm is a new version.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+/// The generator's name in evidence files.
+pub const RANDOM_NAME: &str = "splitmix64/1";
+
+impl Random {
+    /// An independent stream: a seed, what it is for, and which one of those.
+    pub fn stream(seed: u64, purpose: &str, index: u64) -> Random {
+        let mut state = seed ^ 0x9E37_79B9_7F4A_7C15;
+        for byte in purpose.bytes() {
+            state = mix(state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
+        }
+        Random(mix(state ^ mix(index.wrapping_add(0x5851_F42D_4C95_7F2D))))
+    }
+
+    /// The next 64 bits.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mix(self.0)
+    }
+
+    /// A number below `bound`; 0 if the bound is 0. Every number is equally likely.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        // Multiply and refuse: no bias, and no division in the common case.
+        let threshold = bound.wrapping_neg() % bound;
+        loop {
+            let product = u128::from(self.next()) * u128::from(bound);
+            if product as u64 >= threshold {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    /// True in `share` of a thousand cases.
+    pub fn chance(&mut self, share: u32) -> bool {
+        self.below(1000) < u64::from(share)
+    }
+}
+
+const fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_never_change() {
+        let mut random = Random(0);
+        // The published test vector of SplitMix64 with seed 0.
+        assert_eq!(random.next(), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(random.next(), 0x6E78_9E6A_A1B9_65F4);
+        let mut stream = Random::stream(42, "latency", 3);
+        let drawn: Vec<u64> = (0..4).map(|_| stream.below(1000)).collect();
+        let mut again = Random::stream(42, "latency", 3);
+        assert_eq!(drawn, (0..4).map(|_| again.below(1000)).collect::<Vec<_>>());
+        let mut other = Random::stream(42, "latency", 4);
+        assert_ne!(drawn, (0..4).map(|_| other.below(1000)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn below_covers_its_range_and_no_more() {
+        let mut random = Random::stream(7, "test", 0);
+        let mut seen = [0u32; 10];
+        for _ in 0..10_000 {
+            seen[random.below(10) as usize] += 1;
+        }
+        assert!(seen.iter().all(|count| (800..1200).contains(count)), "{seen:?}");
+        assert_eq!(random.below(0), 0);
+    }
+}
