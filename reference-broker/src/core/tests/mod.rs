@@ -1,0 +1,4 @@
+//! Tests of the core in virtual time, by subject.
+
+mod basics;
+mod driver;
