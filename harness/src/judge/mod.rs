@@ -74,13 +74,12 @@ impl<'p> Judge<'p> {
             }
             Fact::LimitReached(step) => {
                 if self.current.is_some_and(|(current, _)| current == step) && matches!(self.state, StepState::Waiting(_)) {
-                    self.limit(step, event.at, sequence);
+                    self.limit(step, event.at, sequence, history);
                 }
                 return;
             }
             Fact::Settled => {
                 self.settled = true;
-                self.verify(sequence);
                 return;
             }
             Fact::BoundReached => {
@@ -94,9 +93,6 @@ impl<'p> Judge<'p> {
                 return;
             }
             _ => {
-                for client in &mut self.clients {
-                    client.waits_for_script = false;
-                }
                 view::observe(&mut self.clients, sequence, event, history);
             }
         }
@@ -148,9 +144,10 @@ impl<'p> Judge<'p> {
 
     /// The events at which a demanded payload arrived.
     fn arrivals(&self, demand: &VerifyPlan, payload: &str, history: &History) -> Vec<u32> {
-        self.clients[demand.to]
-            .deliveries
+        demand
+            .to
             .iter()
+            .flat_map(|to| &self.clients[*to].deliveries)
             .filter(|it| history.bytes(it.payload) == payload.as_bytes())
             .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
             .map(|it| it.event)
@@ -169,6 +166,16 @@ impl<'p> Judge<'p> {
         };
         if let Some(client) = client {
             self.clients[client].begin_step();
+            if let StepAct::Client { act, .. } = &plan.act {
+                match act {
+                    Act::Connect { .. } | Act::Open => self.clients[client].leave_connection(),
+                    Act::Send { packet: Packet::Connect(_), .. } if !self.clients[client].is_open() => {
+                        self.clients[client].leave_connection();
+                    }
+                    Act::Send { packet: Packet::Connect(_), .. } => self.clients[client].connect_sent = false,
+                    _ => {}
+                }
+            }
         }
         self.state = StepState::Waiting(limit);
     }
@@ -245,10 +252,7 @@ impl<'p> Judge<'p> {
 
     fn expect(&mut self, client: usize, expect: &ExpectPlan, began: Time, now: Time, history: &History) {
         let version = self.clients[client].version;
-        if let Some(of) = expect.alternatives.iter().find_map(|it| match it {
-            Alternative::Nothing(of) => Some(*of),
-            _ => None,
-        }) {
+        if let [Alternative::Nothing(of)] = expect.alternatives[..] {
             let found = self.clients[client].inbox.iter().position(|it| of.is_none_or(|of| it.kind == Some(of)));
             if let Some(at) = found {
                 let inbound = self.clients[client].inbox[at];
@@ -268,6 +272,14 @@ impl<'p> Judge<'p> {
             }
             return;
         }
+        for alternative in &expect.alternatives {
+            if let Alternative::Sequence(patterns, false) = alternative
+                && let Some(taken) = self.sequence(client, patterns, history)
+            {
+                self.take(client, taken);
+                return self.done();
+            }
+        }
         for at in 0..self.clients[client].inbox.len() {
             let inbound = self.clients[client].inbox[at];
             let bytes = history.bytes(inbound.bytes);
@@ -283,13 +295,19 @@ impl<'p> Judge<'p> {
                 {
                     continue;
                 }
+                // An acknowledgement is picked by its identifier: answers to different packets come in any order.
+                if let Some(id) = wanted.acknowledged()
+                    && self.number(id).is_some_and(|id| packet.packet_id() != Some(id))
+                {
+                    continue;
+                }
                 match self.compare(wanted, &packet, version) {
                     None => {
                         if let Some(name) = &wanted.remember {
                             self.remembered.insert(name.clone(), packet.packet_id().unwrap_or_default());
                         }
                         self.clients[client].inbox.remove(at);
-                        if inbound.at < began + expect.after {
+                        if !expect.after.is_zero() && inbound.at < began + expect.after {
                             let expected = format!("not earlier than {}", format_duration(expect.after));
                             let observed = format!("{} after {}", packet.packet_type(), format_duration(inbound.at - began));
                             self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event]);
@@ -310,6 +328,39 @@ impl<'p> Judge<'p> {
         }
         if let Some(closed) = self.clients[client].closed {
             self.expect_at_end(client, expect, closed, began, now, history);
+        }
+    }
+
+    /// The places in the inbox at which the packets of a sequence stand, if they are all there.
+    fn sequence(&self, client: usize, patterns: &[crate::scenario::PacketPattern], history: &History) -> Option<Vec<usize>> {
+        let view = &self.clients[client];
+        let mut taken = Vec::new();
+        let mut from = 0;
+        for wanted in patterns {
+            let place = (from..view.inbox.len()).find(|at| {
+                let inbound = view.inbox[*at];
+                inbound.kind == Some(wanted.kind)
+                    && view::resolved(history.bytes(inbound.bytes), view.version, &inbound, view)
+                        .is_some_and(|packet| self.compare(wanted, &packet, view.version).is_none())
+            })?;
+            taken.push(place);
+            from = place + 1;
+        }
+        Some(taken)
+    }
+
+    fn take(&mut self, client: usize, mut places: Vec<usize>) {
+        places.sort_unstable();
+        for at in places.into_iter().rev() {
+            self.clients[client].inbox.remove(at);
+        }
+    }
+
+    fn number(&self, value: &crate::scenario::Value) -> Option<u16> {
+        match value {
+            crate::scenario::Value::Number(number) => Some(*number as u16),
+            crate::scenario::Value::Text(name) => self.remembered.get(name).copied(),
+            _ => None,
         }
     }
 
@@ -357,7 +408,7 @@ impl<'p> Judge<'p> {
             self.fail(Weight::Unanswered, &[], "the broker closes the connection", observed, events);
             return;
         }
-        if closed.at < began + expect.after {
+        if !expect.after.is_zero() && closed.at < began + expect.after {
             let expected = format!("the connection stays for {}", format_duration(expect.after));
             let observed = format!("the broker closed it after {}", format_duration(closed.at - began));
             self.fail(Weight::Violation, &[], expected, observed, events);
@@ -482,6 +533,13 @@ impl<'p> Judge<'p> {
                     self.cut_short(client, act, history);
                 }
             }
+            Act::Send { packet: Packet::Connect(_), .. } => {
+                if view.connect_sent {
+                    self.done();
+                } else {
+                    self.cut_short(client, act, history);
+                }
+            }
             Act::Ping => {
                 if view.pong {
                     self.done();
@@ -519,7 +577,24 @@ impl<'p> Judge<'p> {
 
     // ---- limits ----
 
-    fn limit(&mut self, step: u32, now: Time, sequence: u32) {
+    /// Whether a sequence that ends in `nothing` has been fulfilled; its packets are taken.
+    fn sequence_then_nothing(&mut self, client: usize, expect: &ExpectPlan, history: &History) -> bool {
+        for alternative in &expect.alternatives {
+            if let Alternative::Sequence(patterns, true) = alternative
+                && let Some(taken) = self.sequence(client, patterns, history)
+            {
+                let kind = patterns.last().map(|pattern| pattern.kind);
+                let more = self.clients[client].inbox.iter().filter(|it| it.kind == kind).count() > taken.len();
+                if !more {
+                    self.take(client, taken);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn limit(&mut self, step: u32, now: Time, sequence: u32, history: &History) {
         let plan = self.plan;
         let Some(plan_step) = plan.steps.get(step as usize) else { return };
         let began = self.current.map_or(now, |(_, began)| began);
@@ -527,7 +602,10 @@ impl<'p> Judge<'p> {
         match &plan_step.act {
             StepAct::Wait(_) => self.done(),
             StepAct::Client { client, act, .. } => match act {
-                Act::Expect(expect) if expect.window.is_some() => self.done(),
+                Act::Expect(expect) if self.sequence_then_nothing(*client, expect, history) => self.done(),
+                Act::Expect(expect) if expect.alternatives.iter().any(|it| matches!(it, Alternative::Nothing(_) | Alternative::Open)) => {
+                    self.done();
+                }
                 Act::Expect(expect) => {
                     let expected = describe_alternatives(expect);
                     let open = self.clients[*client].is_open();
@@ -550,11 +628,6 @@ impl<'p> Judge<'p> {
 
     // ---- verify ----
 
-    fn verify(&mut self, sequence: u32) {
-        // `verify` is called with the history that `observe` saw; deliveries carry their payloads' places.
-        let _ = sequence;
-    }
-
     /// Judges what `verify` demands, once the run has settled. Call it after the last fact.
     pub fn conclude(&mut self, history: &History) {
         if !self.settled || self.failed() {
@@ -562,15 +635,16 @@ impl<'p> Judge<'p> {
         }
         self.current = None;
         for demand in &self.plan.verify {
-            let client = &self.plan.clients[demand.to].name;
+            let client = demand.to.iter().map(|to| self.plan.clients[*to].name.as_str()).collect::<Vec<_>>().join(" or ");
             let mut order: Vec<u32> = Vec::new();
             let any: &[String] = &[String::new()];
             let payloads = if demand.payloads.is_empty() { any } else { &demand.payloads[..] };
             for payload in payloads {
                 let events = if demand.payloads.is_empty() {
-                    self.clients[demand.to]
-                        .deliveries
+                    demand
+                        .to
                         .iter()
+                        .flat_map(|to| &self.clients[*to].deliveries)
                         .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
                         .map(|it| it.event)
                         .collect()
@@ -623,7 +697,7 @@ impl<'p> Judge<'p> {
 fn owing(act: &Act, version: ProtocolVersion) -> &'static [&'static str] {
     let v5 = version == ProtocolVersion::V5;
     match act {
-        Act::Connect { .. } | Act::Open => if v5 { &["MQTT-3.1.4-5"] } else { &["MQTT-3.1.4-4"] },
+        Act::Connect { .. } | Act::Open | Act::Send { .. } => if v5 { &["MQTT-3.1.4-5"] } else { &["MQTT-3.1.4-4"] },
         Act::Subscribe(_) => &["MQTT-3.8.4-1"],
         Act::Unsubscribe(_) => if v5 { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] } else { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] },
         Act::Publish { .. } | Act::Complete => {
@@ -637,7 +711,7 @@ fn owing(act: &Act, version: ProtocolVersion) -> &'static [&'static str] {
 fn describe_act(act: &Act) -> &'static str {
     match act {
         Act::Connect { .. } => "CONNACK that accepts the connection",
-        Act::Open => "an open network connection",
+        Act::Open | Act::Send { .. } => "an open network connection",
         Act::Subscribe(_) => "SUBACK",
         Act::Unsubscribe(_) => "UNSUBACK",
         Act::Publish { .. } => "the acknowledgement of the message",
@@ -659,6 +733,9 @@ fn describe_alternatives(expect: &ExpectPlan) -> String {
             Alternative::Closed { .. } => "the broker closes the connection".into(),
             Alternative::Nothing(_) => "nothing".into(),
             Alternative::Open => "the connection stays open".into(),
+            Alternative::Sequence(patterns, _) => {
+                patterns.iter().map(|it| it.kind.to_string()).collect::<Vec<_>>().join(", then ")
+            }
         })
         .collect();
     format!("{} within {}", list.join(" or "), format_duration(expect.within))

@@ -72,6 +72,7 @@ pub struct ClientView {
     pub(super) inbox: Vec<Inbound>,
     pub(super) connack: Option<Connected>,
     connect_by_script: bool,
+    pub(super) connect_sent: bool,
     pub(super) answer: Option<Answer>,
     /// SUBSCRIBE and UNSUBSCRIBE that the client sent by itself, with what they asked for.
     requests: BTreeMap<u16, Vec<u8>>,
@@ -86,7 +87,6 @@ pub struct ClientView {
     script_received: bool,
     pings_by_client: u32,
     pub(super) pong: bool,
-    pub(super) waits_for_script: bool,
     /// QoS 2 deliveries that the client holds until PUBREL.
     held: BTreeSet<u16>,
     aliases: BTreeMap<u32, String>,
@@ -103,6 +103,7 @@ impl ClientView {
             inbox: Vec::new(),
             connack: None,
             connect_by_script: false,
+            connect_sent: false,
             answer: None,
             requests: BTreeMap::new(),
             exchanges: BTreeSet::new(),
@@ -113,7 +114,6 @@ impl ClientView {
             script_received: false,
             pings_by_client: 0,
             pong: false,
-            waits_for_script: false,
             held: BTreeSet::new(),
             aliases: BTreeMap::new(),
             deliveries: Vec::new(),
@@ -129,6 +129,15 @@ impl ClientView {
         if let Some(closed) = &mut self.closed {
             closed.before_step = true;
         }
+    }
+
+    /// What was known of the last connection says nothing about the one that this step opens.
+    pub(super) fn leave_connection(&mut self) {
+        self.link = None;
+        self.open = false;
+        self.closed = None;
+        self.connack = None;
+        self.connect_sent = false;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -170,7 +179,6 @@ impl ClientView {
     fn sent(&mut self, packet: &Packet<'_>, by_script: bool) {
         match packet {
             Packet::Connect(connect) => {
-                self.connect_by_script = by_script;
                 self.version = connect.version;
                 self.connack = None;
                 if connect.clean_start {
@@ -354,11 +362,11 @@ pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, 
             view.closed = None;
             view.connack = None;
             view.connect_by_script = false;
+            view.connect_sent = false;
             view.inbox.clear();
             view.aliases.clear();
             view.requests.clear();
             view.pings_by_client = 0;
-            view.script_received = false;
         }
         Fact::Opened(link) => {
             if let Some(view) = on(clients, link) {
@@ -372,6 +380,13 @@ pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, 
             }
         }
         Fact::Sent { link, bytes, by_script } => {
+            // A CONNECT that is wrong on purpose begins a connection all the same.
+            if let Some(view) = on(clients, link)
+                && packet_type(history.bytes(bytes)) == Some(PacketType::Connect)
+            {
+                view.connect_by_script = by_script;
+                view.connect_sent = true;
+            }
             if let Some(view) = on(clients, link)
                 && let Some(packet) = whole_packet(history.bytes(bytes), view.version)
             {

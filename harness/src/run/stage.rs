@@ -396,6 +396,9 @@ impl<'p> Stage<'p> {
                     let link = self.open(client);
                     self.clients[client].connecting(link, (**connect).clone(), *by_script, true, now);
                 }
+                // What the script sends next follows CONNECT, so the step lasts until it has been sent.
+                self.flush(client);
+                return true;
             }
             Act::Send { packet, packet_id, .. } => {
                 let mut packet = packet.clone();

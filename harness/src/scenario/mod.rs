@@ -69,6 +69,10 @@ impl fmt::Display for WorldKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "`CAPABILITIES` says each")]
 pub enum Capability {
+    Mqtt31,
+    Mqtt311,
+    Mqtt5,
+    EmptyClientId,
     Qos1,
     Qos2,
     Retain,
@@ -83,6 +87,10 @@ pub enum Capability {
 
 /// Capabilities by name, with what each means.
 pub static CAPABILITIES: &[(&str, Capability, &str)] = &[
+    ("mqtt-3.1", Capability::Mqtt31, "MQTT 3.1"),
+    ("mqtt-3.1.1", Capability::Mqtt311, "MQTT 3.1.1"),
+    ("mqtt-5.0", Capability::Mqtt5, "MQTT 5.0"),
+    ("empty-client-id", Capability::EmptyClientId, "an empty Client Identifier"),
     ("qos-1", Capability::Qos1, "QoS 1"),
     ("qos-2", Capability::Qos2, "QoS 2"),
     ("retain", Capability::Retain, "retained messages"),
@@ -274,6 +282,8 @@ pub enum ExpectSpec {
     },
     /// The connection stays open for the window.
     Open,
+    /// These one after the other; `nothing` at the end means that no other packet of the type follows.
+    Sequence(Vec<ExpectSpec>),
 }
 
 /// What a client does in a step.
@@ -363,8 +373,8 @@ pub struct Verify {
     pub payloads: Vec<String>,
     /// On which topic, if that matters.
     pub topic: Option<String>,
-    /// Which client.
-    pub to: usize,
+    /// Which clients; several count together.
+    pub to: Vec<usize>,
     /// The statements that it judges, if not all of the scenario's.
     pub judges: Vec<RequirementId>,
     /// In this version only.

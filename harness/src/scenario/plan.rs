@@ -77,6 +77,17 @@ pub struct PacketPattern {
 }
 
 impl PacketPattern {
+    /// The Packet Identifier by which an acknowledgement is picked from the inbox, if exactly one is wanted.
+    pub fn acknowledged(&self) -> Option<&Value> {
+        if self.kind == PacketType::Publish {
+            return None;
+        }
+        self.fields.iter().find_map(|(field, pattern)| match (field, pattern) {
+            (Field::PacketId, Pattern::OneOf(values)) if values.len() == 1 => values.first(),
+            _ => None,
+        })
+    }
+
     /// The topic, if exactly one is wanted.
     pub fn topic(&self) -> Option<&str> {
         self.fields.iter().find_map(|(field, pattern)| match (field, pattern) {
@@ -105,6 +116,8 @@ pub enum Alternative {
     Nothing(Option<PacketType>),
     /// The connection stays open.
     Open,
+    /// These packets one after the other; then, if the flag is set, no further packet of the last one's type.
+    Sequence(Vec<PacketPattern>, bool),
 }
 
 /// An expectation with its limits, counted from the beginning of its step.
@@ -189,8 +202,8 @@ pub struct VerifyPlan {
     pub payloads: Vec<String>,
     /// On which topic, if that matters.
     pub topic: Option<String>,
-    /// Which client.
-    pub to: usize,
+    /// Which clients; several count together.
+    pub to: Vec<usize>,
     /// The statements that it judges.
     pub judges: Vec<RequirementId>,
 }
@@ -271,7 +284,7 @@ impl Plan {
                 verb: demand.verb,
                 payloads: demand.payloads.clone(),
                 topic: demand.topic.as_ref().map(|topic| builder.topic(topic)),
-                to: demand.to,
+                to: demand.to.clone(),
                 judges: if demand.judges.is_empty() { requirements.clone() } else { demand.judges.clone() },
             });
         }
@@ -351,7 +364,7 @@ fn needs_twin(steps: &[PlanStep], verify: &[VerifyPlan]) -> bool {
     verify.iter().any(|demand| matches!(demand.verb, VerifyVerb::Never | VerifyVerb::AtMostOnce))
         || steps.iter().any(|step| match &step.act {
             StepAct::Client { act: Act::Expect(expect), .. } => {
-                expect.alternatives.iter().any(|it| !matches!(it, Alternative::Packet(_)))
+                expect.alternatives.iter().any(|it| !matches!(it, Alternative::Packet(_) | Alternative::Sequence(..)))
             }
             _ => false,
         })
@@ -777,6 +790,18 @@ impl Builder<'_> {
         Some(match spec {
             ExpectSpec::Nothing { of } => Alternative::Nothing(*of),
             ExpectSpec::Open => Alternative::Open,
+            ExpectSpec::Sequence(specs) => {
+                let alternatives: Vec<_> = specs.iter().filter_map(|spec| self.alternative(spec, version)).collect();
+                let nothing = matches!(alternatives.last(), Some(Alternative::Nothing(_)));
+                let patterns = alternatives
+                    .into_iter()
+                    .filter_map(|it| match it {
+                        Alternative::Packet(pattern) => Some(pattern),
+                        _ => None,
+                    })
+                    .collect();
+                Alternative::Sequence(patterns, nothing)
+            }
             ExpectSpec::Closed { reason_if_sent, return_code_if_sent } => {
                 let reasons = match reason_if_sent {
                     Some(list) if version == ProtocolVersion::V5 => Some(list.iter().filter_map(|value| self.any_reason(value)).collect()),
@@ -801,6 +826,15 @@ impl Builder<'_> {
                     }
                     let coded = matches!(field.field, Field::Reason | Field::Reasons);
                     let has_codes = version == ProtocolVersion::V5 || matches!(kind, PacketType::Connack | PacketType::Suback);
+                    // What has no code succeeds by being sent.
+                    let success = |value: &Value| match value {
+                        Value::Number(code) => *code == 0,
+                        Value::ReasonName(name) => name == "Success",
+                        _ => false,
+                    };
+                    if coded && !has_codes && matches!(&field.pattern, Pattern::OneOf(values) if values.iter().any(success)) {
+                        continue;
+                    }
                     if coded && !has_codes {
                         self.problem(field.at, format!("{kind} of {version} has no codes; give the step `only: v5`"));
                         continue;

@@ -240,7 +240,11 @@ fn verify(node: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Option<Ve
     if payloads.is_empty() && verb != VerifyVerb::Never {
         reader.problem(value.id, format!("`{}` needs a `payload`", verb.name()));
     }
-    let to = reader.required(value, "to").and_then(|node| reader.client(node, clients))?;
+    let to = reader.required(value, "to")?;
+    let to = match &to.kind {
+        NodeKind::List(_) => reader.list_of(Some(to), |reader, node| reader.client(node, clients)),
+        _ => reader.client(to, clients).into_iter().collect(),
+    };
     Some(Verify { verb, payloads, topic, to, judges, only, at: node.id })
 }
 

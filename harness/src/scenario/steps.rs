@@ -278,6 +278,17 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
     let within = fields.get("within").and_then(|node| reader.duration(node));
     let after = fields.get("after").and_then(|node| reader.duration(node));
     let window = fields.get("for").and_then(|node| reader.duration(node));
+    // The windows of alternatives are those of the whole expectation.
+    let window = match (*name, &argument.kind) {
+        ("expect_any", NodeKind::List(list)) => {
+            let inner = list.iter().flat_map(|node| match &node.kind {
+                NodeKind::List(inner) => inner.iter().collect(),
+                _ => vec![node],
+            });
+            inner.filter_map(|node| node.get("for")).filter_map(|node| reader.duration(node)).max()
+        }
+        _ => window,
+    };
     let act = match *name {
         "connect" => ClientAct::Connect {
             options: match &argument.kind {
@@ -348,9 +359,18 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
             if let NodeKind::Map(_) = fields.kind {
                 reader.map(fields, "`expect_any` and its limits", &except);
             }
-            ClientAct::Expect(reader.list_of(Some(argument), |reader, node| {
-                let Some(what) = reader.required(node, "expect") else { return None };
-                expect(what, node, context, reader)
+            ClientAct::Expect(reader.list_of(Some(argument), |reader, node| match &node.kind {
+                NodeKind::List(_) => {
+                    let list = reader.list_of(Some(node), |reader, node| {
+                        let what = reader.required(node, "expect")?;
+                        expect(what, node, context, reader)
+                    });
+                    Some(ExpectSpec::Sequence(list))
+                }
+                _ => {
+                    let what = reader.required(node, "expect")?;
+                    expect(what, node, context, reader)
+                }
             }))
         }
     };

@@ -1,0 +1,6 @@
+//! What people and machines read: timelines, the console, JSON, JUnit.
+//!
+//! Never the case: a verdict that is made here, knowledge of a checker.
+
+pub mod packet;
+pub mod timeline;
