@@ -239,11 +239,12 @@ impl Broker {
         self.open_connection(id, session, connect);
         let assigned = assigned.then_some(&*client_id);
         let shown = self.seam.session_present(present, connect.clean_start);
-        let connack = self.connack(id, session, connect, shown, assigned, auth_data);
+        let connack = self.connack(id, connect, shown, assigned, auth_data);
         self.answer(id, Packet::Connack(connack));
         self.outputs.extend(held);
         self.moment(Moment::Connected { session, present });
         self.resume(session);
+        self.moment(Moment::Resumed(session));
     }
 
     /// Closes the connection that the session has (MQTT-3.1.4-3; -2 in 3.1.1). Answers with the outputs that
@@ -273,6 +274,9 @@ impl Broker {
             found = None;
         }
         let present = found.is_some();
+        if let Some(session) = found {
+            self.moment(Moment::Resuming(session));
+        }
         let session = found.unwrap_or_else(|| self.state.sessions.create(client_id.into(), connect.version));
         let expiry = self.session_expiry(connect);
         if self.seam.resume_cancels_will(true) {
@@ -333,17 +337,16 @@ impl Broker {
 
     /// The keep alive in force, in seconds (MQTT-3.2.2-22).
     fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
-        match (connect.version, self.config.server_keep_alive) {
+        self.seam.keep_alive(match (connect.version, self.config.server_keep_alive) {
             (ProtocolVersion::V5, Some(seconds)) => seconds,
             _ => connect.keep_alive,
-        }
+        })
     }
 
     /// The CONNACK that accepts, with everything that is not as the defaults have it.
     fn connack(
         &self,
         id: ConnectionId,
-        session: SessionId,
         connect: &Connect<'_>,
         session_present: bool,
         assigned: Option<&str>,
@@ -357,7 +360,6 @@ impl Broker {
         let mut properties = Properties::new();
         let asked = connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0);
         let expiry = asked.min(config.session_expiry_maximum.0);
-        debug_assert!(self.state.sessions.get(session).is_some());
         if expiry != asked {
             properties.push_number(PropertyId::SessionExpiryInterval, expiry);
         }
@@ -409,7 +411,7 @@ impl Broker {
         loop {
             let client_id = format!("assay{:016x}", self.random.next());
             if self.state.sessions.find(&client_id).is_none() {
-                return client_id;
+                return self.seam.assigned_client_id(client_id);
             }
         }
     }

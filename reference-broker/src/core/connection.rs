@@ -385,17 +385,19 @@ impl Broker {
 
     /// Ends a session: nothing of it is left but its will, which is published now (MQTT-3.1.2-8).
     pub(super) fn end_session(&mut self, id: SessionId) {
+        self.moment(Moment::SessionEnding(id));
         let Some(mut session) = self.state.sessions.remove(id) else { return };
         self.timers.cancel(session.ends_at, Timer::SessionExpiry(id));
         self.timers.cancel(session.will_at, Timer::Will(id));
         for (filter, held) in &session.subscriptions {
             self.state.unlink(id, filter, held.group);
         }
-        if let Some(will) = session.will.take() {
+        if let Some(will) = session.will.take()
+            && self.seam.session_end_publishes_will(true)
+        {
             self.publish_stored_will(&will);
         }
         self.redirect_all(*session);
-        self.moment(Moment::SessionEnded);
     }
 
     /// Publishes the wills that a stop of the server makes due, while there are still connections to hear

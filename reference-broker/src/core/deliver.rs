@@ -67,7 +67,7 @@ impl Broker {
             }
             (true, _) => Retention::Replace,
         };
-        match self.seam.retention(retention, publication.retain, publication.payload) {
+        match self.seam.retention(retention, publication.retain, publication.topic) {
             Retention::Leave => {}
             Retention::Clear => self.state.retained.clear(publication.topic),
             Retention::Replace => {
@@ -223,7 +223,11 @@ impl Broker {
         let queues = terms.qos != QoS::AtMostOnce || self.config.offline_qos0 == OfflineQos0::Queued;
         if !absent || self.seam.queues(queues, terms.qos) {
             let delivery = owed(publication, kept, terms);
-            session.outbox.enqueue(delivery, self.config.queue_limit, self.config.queue_overflow);
+            if self.seam.queues_in_front(false) {
+                session.outbox.queue.push_front(delivery);
+            } else {
+                session.outbox.enqueue(delivery, self.config.queue_limit, self.config.queue_overflow);
+            }
         }
         true
     }

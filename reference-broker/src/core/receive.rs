@@ -330,7 +330,7 @@ impl Broker {
             }
             return;
         };
-        if ack.reason.is_error() {
+        if ack.reason.is_error() && self.seam.refusal_settles(true) {
             outbox.take(place);
             outbox.free_id(ack.packet_id);
             return self.pump(session, id);

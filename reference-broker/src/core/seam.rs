@@ -115,6 +115,10 @@ seams! {
     fn changed_expiry(change: Option<u32>) -> Option<u32> { change }
     /// Whether a CONNECT closes the earlier connection of its session (MQTT-3.1.4-3).
     fn takeover_closes(closes: bool) -> bool { closes }
+    /// The Client Identifier that an empty one is replaced by (MQTT-3.1.3-6).
+    fn assigned_client_id(client_id: String) -> String { client_id }
+    /// The keep alive in force, in seconds (MQTT-3.2.2-22).
+    fn keep_alive(seconds: u16) -> u16 { seconds }
     /// How long a connection may be silent (MQTT-3.1.2-22).
     fn patience(patience: Duration) -> Duration { patience }
     /// Whether a packet from the client ends its silence (MQTT-3.1.2-22).
@@ -127,6 +131,8 @@ seams! {
     fn will_is_due(due: bool, end: End) -> bool { due }
     /// The Will Delay Interval in force (MQTT-3.1.2-8).
     fn will_delay(seconds: u32, expiry: u32) -> u32 { seconds }
+    /// Whether the end of the session publishes the will (MQTT-3.1.2-8).
+    fn session_end_publishes_will(publishes: bool) -> bool { publishes }
     /// Whether the will outlives its publication (MQTT-3.1.2-10).
     fn will_is_kept(kept: bool) -> bool { kept }
     /// Whether a new connection to the session takes the will back (MQTT-3.1.3-9).
@@ -140,7 +146,7 @@ seams! {
     /// Whether a SUBSCRIBE is sent the retained messages (MQTT-3.3.1-9 to -11, U5-34).
     fn sends_retained(sends: bool, handling: RetainHandling, existed: bool, shared: bool) -> bool { sends }
     /// What a PUBLISH does to the retained message (MQTT-3.3.1-5 to -8).
-    fn retention(retention: Retention, published_retain: bool, payload: &[u8]) -> Retention { retention }
+    fn retention(retention: Retention, published_retain: bool, topic: &str) -> Retention { retention }
     /// Whether No Local hides a message from its publisher (MQTT-3.8.3-3).
     fn hides_own(hides: bool) -> bool { hides }
     /// Finds the matching subscriptions in place of the tree; false if it has not.
@@ -169,6 +175,10 @@ seams! {
     fn resends(resends: bool, packet: PacketType) -> bool { resends }
     /// Whether an acknowledgement settles its exchange (MQTT-4.4.0-2, MQTT-4.3.3-6).
     fn settles(settles: bool, packet: PacketType) -> bool { settles }
+    /// Whether a PUBREC of 0x80 or more ends the exchange (MQTT-4.3.3-4).
+    fn refusal_settles(settles: bool) -> bool { settles }
+    /// Whether a message that waits goes ahead of those that wait already (MQTT-4.6.0-5).
+    fn queues_in_front(front: bool) -> bool { front }
     /// Whether a QoS 2 PUBLISH repeats one that is known (MQTT-4.3.3-10).
     fn is_repetition(repetition: bool) -> bool { repetition }
     /// Whether PUBREL ends the exchange, so that its identifier is new again (MQTT-4.3.3-12).

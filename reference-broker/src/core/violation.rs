@@ -176,6 +176,10 @@ impl End {
 pub(crate) enum Moment {
     /// A session is about to be discarded because of a clean start.
     CleanStart(SessionId),
+    /// A new connection is about to be given to a session that exists.
+    Resuming(SessionId),
+    /// What a resumed session is owed has been sent, as far as it may.
+    Resumed(SessionId),
     /// CONNACK has been sent; `present` if the session existed.
     Connected { session: SessionId, present: bool },
     /// A connection is about to be taken from its session.
@@ -186,6 +190,6 @@ pub(crate) enum Moment {
     Subscribed(SessionId),
     /// An UNSUBSCRIBE has been carried out.
     Unsubscribed(SessionId),
-    /// A session has ended.
-    SessionEnded,
+    /// A session is about to end.
+    SessionEnding(SessionId),
 }

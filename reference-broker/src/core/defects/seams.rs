@@ -1,0 +1,405 @@
+//! Single decisions, answered wrong.
+//!
+//! One function for each seam, with the seam's arguments behind the active defect and its memory. What is
+//! not the defect's business is answered right.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::ConnectionId;
+use super::super::access::Action;
+use super::super::message::{Message, Publication};
+use super::super::retained::Retained;
+use super::super::seam::{Fate, Retention, Sending};
+use super::super::session::{Held, NEVER};
+use super::super::state::State;
+use super::super::topic;
+use super::super::tree::Found;
+use super::super::violation::{End, Violation};
+use super::super::will::StoredWill;
+use super::{Kind, Memory, matching, packets, repair};
+use crate::codec::{
+    DecodeError, Frame, Packet, PacketType, Properties, PropertyId, ProtocolVersion, QoS, RetainHandling,
+};
+
+pub(crate) fn session_present(kind: Kind, _: &Memory, present: bool, clean_start: bool) -> bool {
+    match kind {
+        Kind::SessionPresentNever => false,
+        Kind::SessionPresentAlways => true,
+        Kind::SessionPresentOnCleanStart => present || clean_start,
+        _ => present,
+    }
+}
+
+pub(crate) fn discards_session(kind: Kind, _: &Memory, discards: bool) -> bool {
+    match kind {
+        Kind::CleanStartIgnored => false,
+        Kind::SessionForgotten => true,
+        _ => discards,
+    }
+}
+
+pub(crate) fn session_expiry(kind: Kind, _: &Memory, seconds: u32) -> u32 {
+    match (kind, seconds) {
+        (Kind::SessionEndsAtClose, _) => 0,
+        (Kind::SessionNeverEnds, 0) => NEVER,
+        (Kind::SessionExpiryIgnored, 1..) => NEVER,
+        (Kind::SessionExpiryHalved, _) if seconds != NEVER => seconds / 2,
+        _ => seconds,
+    }
+}
+
+pub(crate) fn changed_expiry(kind: Kind, _: &Memory, change: Option<u32>) -> Option<u32> {
+    if kind == Kind::DisconnectExpiryIgnored { None } else { change }
+}
+
+pub(crate) fn takeover_closes(kind: Kind, _: &Memory, closes: bool) -> bool {
+    closes && kind != Kind::TakeoverKeepsOld
+}
+
+pub(crate) fn assigned_client_id(kind: Kind, _: &Memory, client_id: String) -> String {
+    if kind == Kind::AssignedClientIdRepeated { "assay".to_owned() } else { client_id }
+}
+
+pub(crate) fn keep_alive(kind: Kind, _: &Memory, seconds: u16) -> u16 {
+    if kind == Kind::KeepAliveZeroCloses { seconds.max(1) } else { seconds }
+}
+
+pub(crate) fn patience(kind: Kind, _: &Memory, patience: Duration) -> Duration {
+    match kind {
+        Kind::KeepAliveHalf => patience / 2,
+        Kind::KeepAliveLate => patience * 4,
+        Kind::KeepAliveNever => patience * 10_000,
+        _ => patience,
+    }
+}
+
+pub(crate) fn breaks_silence(kind: Kind, _: &Memory, breaks: bool, packet: PacketType) -> bool {
+    breaks && (kind != Kind::KeepAliveOnlyPing || packet == PacketType::Pingreq)
+}
+
+pub(crate) fn sending_breaks_silence(kind: Kind, _: &Memory, breaks: bool) -> bool {
+    breaks || kind == Kind::KeepAliveSendingCounts
+}
+
+pub(crate) fn stored_will(kind: Kind, _: &Memory, will: StoredWill) -> Option<StoredWill> {
+    let view = will.message.view();
+    let properties = Properties::from_encoded(view.properties);
+    let reversed = packets::user_properties_reversed(&properties);
+    let changed = match kind {
+        Kind::WillNever => return None,
+        Kind::WillRetainIgnored => Publication { retain: false, ..view },
+        Kind::WillAlwaysRetained => Publication { retain: true, ..view },
+        Kind::WillQosIgnored => Publication { qos: QoS::AtMostOnce, ..view },
+        Kind::WillPropertiesDropped => Publication { properties: &[], ..view },
+        Kind::WillUserPropertiesReversed => Publication { properties: reversed.as_bytes(), ..view },
+        _ => view,
+    };
+    Some(StoredWill { message: changed.keep(), ..will })
+}
+
+pub(crate) fn will_is_due(kind: Kind, _: &Memory, due: bool, end: End) -> bool {
+    match (kind, end) {
+        (Kind::WillOnDisconnect, _) => true,
+        (Kind::TakeoverDropsWill, End::TakenOver)
+        | (Kind::WillWithReasonDropped, End::Disconnected { .. })
+        | (Kind::WillNotOnKeepAlive, End::KeepAlive)
+        | (Kind::WillNotOnError, End::Malformed(_) | End::Violation(_))
+        | (Kind::WillNotOnLoss, End::Lost) => false,
+        _ => due,
+    }
+}
+
+pub(crate) fn will_delay(kind: Kind, _: &Memory, seconds: u32, _expiry: u32) -> u32 {
+    match kind {
+        Kind::WillDelayIgnored => 0,
+        Kind::WillDelayDoubled => seconds.saturating_mul(2),
+        _ => seconds,
+    }
+}
+
+pub(crate) fn session_end_publishes_will(kind: Kind, _: &Memory, publishes: bool) -> bool {
+    publishes && kind != Kind::WillLostAtSessionEnd
+}
+
+pub(crate) fn will_is_kept(kind: Kind, _: &Memory, kept: bool) -> bool {
+    kept || kind == Kind::WillKept
+}
+
+pub(crate) fn resume_cancels_will(kind: Kind, _: &Memory, cancels: bool) -> bool {
+    cancels && kind != Kind::WillKeptAfterReconnect
+}
+
+pub(crate) fn delivered_qos(kind: Kind, _: &Memory, qos: QoS, published: QoS, granted: QoS) -> QoS {
+    match kind {
+        Kind::DeliveredAsPublished => published,
+        Kind::DeliveredAsGranted => granted,
+        _ => qos,
+    }
+}
+
+pub(crate) fn granted_qos(kind: Kind, _: &Memory, qos: QoS) -> QoS {
+    if kind == Kind::GrantedTooMuch { QoS::ExactlyOnce } else { qos }
+}
+
+pub(crate) fn forwarded_retain(kind: Kind, _: &Memory, retain: bool, published: bool, _as_published: bool) -> bool {
+    match kind {
+        Kind::RetainForwarded => published,
+        Kind::RetainAsPublishedIgnored => false,
+        _ => retain,
+    }
+}
+
+pub(crate) fn sends_retained(
+    kind: Kind,
+    _: &Memory,
+    sends: bool,
+    handling: RetainHandling,
+    existed: bool,
+    shared: bool,
+) -> bool {
+    match (kind, handling) {
+        (Kind::RetainHandling1Ignored, RetainHandling::SendIfNew)
+        | (Kind::RetainHandling2Ignored, RetainHandling::DoNotSend) => !shared,
+        (Kind::RetainHandling1Never, RetainHandling::SendIfNew) => false,
+        (Kind::RetainedOnlyOnce, _) => sends && !existed,
+        (Kind::RetainedForShared, _) => sends || shared,
+        _ => sends,
+    }
+}
+
+pub(crate) fn retention(
+    kind: Kind,
+    memory: &Memory,
+    retention: Retention,
+    published_retain: bool,
+    topic: &str,
+) -> Retention {
+    match (kind, retention) {
+        (Kind::RetainedNotStored, Retention::Replace) | (Kind::RetainedNotCleared, Retention::Clear) => {
+            Retention::Leave
+        }
+        (Kind::RetainedEmptyStored, Retention::Clear) => Retention::Replace,
+        (Kind::UnretainedStored, _) if !published_retain => Retention::Replace,
+        (Kind::UnretainedClears, _) if !published_retain => Retention::Clear,
+        (Kind::RetainedNotReplaced, Retention::Replace) => {
+            let first = memory.topics.borrow_mut().insert(topic.to_owned());
+            if first { Retention::Replace } else { Retention::Leave }
+        }
+        (Kind::RetainedNotReplaced, Retention::Clear) => {
+            memory.topics.borrow_mut().remove(topic);
+            Retention::Clear
+        }
+        _ => retention,
+    }
+}
+
+pub(crate) fn hides_own(kind: Kind, _: &Memory, hides: bool) -> bool {
+    hides && kind != Kind::NoLocalIgnored
+}
+
+pub(crate) fn finds(kind: Kind, _: &Memory, state: &State, topic: &str, found: &mut Found) -> bool {
+    matching::finds(kind, state, topic, found)
+}
+
+pub(crate) fn finds_retained(
+    kind: Kind,
+    _: &Memory,
+    retained: &Retained,
+    filter: &str,
+    found: &mut Vec<Arc<Message>>,
+) -> bool {
+    matching::finds_retained(kind, retained, filter, found)
+}
+
+pub(crate) fn subscription_ids(kind: Kind, _: &Memory, ids: &mut Vec<u32>) {
+    match kind {
+        Kind::SubscriptionIdentifierMissing => ids.clear(),
+        Kind::SubscriptionIdentifierWrong => ids.iter_mut().for_each(|id| *id = *id % 1_000 + 1),
+        Kind::SubscriptionIdentifierFirstOnly => ids.truncate(1),
+        _ => {}
+    }
+}
+
+pub(crate) fn unsubscribed(
+    kind: Kind,
+    memory: &Memory,
+    asked: &str,
+    held: &BTreeMap<Box<str>, Held>,
+) -> Option<Vec<Box<str>>> {
+    match kind {
+        Kind::UnsubscribeIgnored => Some(Vec::new()),
+        Kind::SharedUnsubscribeIgnored if asked.starts_with("$share/") => Some(Vec::new()),
+        Kind::UnsubscribeByMatch => {
+            Some(held.keys().filter(|filter| topic::matches(asked, filter)).cloned().collect())
+        }
+        Kind::UnsubackMissingForUnknown => {
+            memory.flag.set(!held.contains_key(asked));
+            None
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn serves_all_members(kind: Kind, _: &Memory, all: bool) -> bool {
+    all || kind == Kind::SharedServesAll
+}
+
+pub(crate) fn redirects(kind: Kind, _: &Memory, redirects: bool, _qos: QoS, _begun: bool) -> bool {
+    redirects || kind == Kind::SharedQos2Redirected
+}
+
+pub(crate) fn window(kind: Kind, _: &Memory, window: u16) -> u16 {
+    match kind {
+        Kind::ReceiveMaximumIgnored => u16::MAX,
+        Kind::ReceiveMaximumOffByOne => window.saturating_add(1),
+        _ => window,
+    }
+}
+
+pub(crate) fn is_expired(kind: Kind, _: &Memory, expired: bool, begun: bool) -> bool {
+    match kind {
+        Kind::ExpiryIgnored => false,
+        // The core asks with `begun` whether the time counts at all.
+        Kind::ExpiryInFlight if begun => true,
+        _ => expired,
+    }
+}
+
+pub(crate) fn remaining_expiry(kind: Kind, memory: &Memory, seconds: u32) -> u32 {
+    if kind == Kind::ExpiryNotCountedDown { memory.number.get().max(seconds) } else { seconds }
+}
+
+pub(crate) fn alias_limit(kind: Kind, _: &Memory, limit: u16) -> u16 {
+    if kind == Kind::AliasLimitIgnored { u16::MAX } else { limit }
+}
+
+pub(crate) fn packet_limit(kind: Kind, _: &Memory, limit: u32) -> u32 {
+    if kind == Kind::PacketSizeIgnored { u32::MAX } else { limit }
+}
+
+pub(crate) fn resends(kind: Kind, _: &Memory, resends: bool, packet: PacketType) -> bool {
+    resends && !(kind == Kind::PubrelNotResent && packet == PacketType::Pubrel)
+}
+
+pub(crate) fn settles(kind: Kind, _: &Memory, settles: bool, packet: PacketType) -> bool {
+    match (kind, packet) {
+        (Kind::AcknowledgedResent, PacketType::Puback)
+        | (Kind::PublishAfterPubrec, PacketType::Pubrec)
+        | (Kind::CompletedResent, PacketType::Pubcomp) => false,
+        _ => settles,
+    }
+}
+
+pub(crate) fn refusal_settles(kind: Kind, _: &Memory, settles: bool) -> bool {
+    settles && kind != Kind::RefusalIgnored
+}
+
+pub(crate) fn queues_in_front(kind: Kind, _: &Memory, front: bool) -> bool {
+    front || kind == Kind::QueueIsStack
+}
+
+pub(crate) fn is_repetition(kind: Kind, memory: &Memory, repetition: bool) -> bool {
+    if kind == Kind::RepeatedQos2NotAnswered {
+        memory.flag.set(repetition);
+    }
+    repetition && kind != Kind::Qos2ForwardedTwice
+}
+
+pub(crate) fn release_forgets(kind: Kind, _: &Memory, forgets: bool) -> bool {
+    forgets && kind != Kind::Qos2IdentifierStuck
+}
+
+pub(crate) fn queues(kind: Kind, _: &Memory, queues: bool, qos: QoS) -> bool {
+    match kind {
+        Kind::OfflineNotQueued => false,
+        Kind::OfflineQos1NotQueued => queues && qos != QoS::AtLeastOnce,
+        _ => queues,
+    }
+}
+
+pub(crate) fn tolerates(kind: Kind, _: &Memory, tolerates: bool, violation: Violation) -> bool {
+    tolerates
+        || matches!(
+            (kind, violation),
+            (Kind::SecondConnectAccepted, Violation::SecondConnect)
+                | (Kind::DisconnectExpiryRaised, Violation::SessionExpiryRaised)
+                | (Kind::MalformedFilterAccepted, Violation::TopicFilter)
+                | (Kind::SharedNoLocalAccepted, Violation::NoLocalOnShared)
+                | (Kind::ReceiveMaximumNotKept, Violation::ReceiveMaximumExceeded)
+                | (Kind::AliasTooLargeAccepted, Violation::TopicAliasTooLarge)
+                | (Kind::ResponseTopicUnchecked, Violation::ResponseTopic)
+                | (
+                    Kind::SubscriptionIdentifierFromClientAccepted,
+                    Violation::SubscriptionIdentifierFromClient
+                )
+                | (Kind::TopicWildcardAccepted, Violation::TopicName)
+                | (Kind::MaximumQosNotKept, Violation::QosNotSupported)
+                | (Kind::RetainNotRefused, Violation::RetainNotSupported)
+        )
+}
+
+pub(crate) fn repairs(
+    kind: Kind,
+    _: &Memory,
+    frame: Frame<'_>,
+    error: DecodeError,
+    version: ProtocolVersion,
+) -> Option<(u8, Vec<u8>)> {
+    repair::repairs(kind, frame, error, version)
+}
+
+pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
+    closes
+        && !matches!(
+            (kind, end),
+            (Kind::SecondConnectIgnored, End::Violation(Violation::SecondConnect))
+                | (Kind::FirstPacketIgnored, End::Violation(Violation::FirstPacketNotConnect))
+                | (Kind::NoConnectTolerated, End::NoConnect)
+                | (Kind::RefusedNotClosed, End::Refused)
+                | (Kind::AuthWithoutMethodIgnored, End::Violation(Violation::AuthWithoutMethod))
+                | (Kind::ReauthenticationFailureIgnored, End::Reauthentication(_))
+                | (Kind::WrongDirectionIgnored, End::Violation(Violation::WrongDirection(_)))
+                | (Kind::MalformedIgnored, End::Malformed(_))
+                | (Kind::DisconnectNotClosed, End::Disconnected { .. })
+        )
+}
+
+pub(crate) fn authenticates(kind: Kind, memory: &Memory, right: bool) -> bool {
+    match kind {
+        Kind::WrongPasswordAccepted => true,
+        Kind::RefusedButServed => {
+            memory.flag.set(!right);
+            true
+        }
+        _ => right,
+    }
+}
+
+pub(crate) fn authorises(_: Kind, _: &Memory, allowed: bool, _action: Action) -> bool {
+    allowed
+}
+
+pub(crate) fn incoming(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, _version: ProtocolVersion) -> bool {
+    if kind == Kind::ExpiryNotCountedDown
+        && let Packet::Publish(publish) = packet
+    {
+        memory.number.set(publish.properties.number(PropertyId::MessageExpiryInterval).unwrap_or(0));
+    }
+    packets::incoming(kind, memory, packet)
+}
+
+pub(crate) fn outgoing(
+    kind: Kind,
+    memory: &Memory,
+    packet: &mut Packet<'_>,
+    _connection: ConnectionId,
+    sending: Sending,
+) -> Fate {
+    packets::outgoing(kind, memory, packet, sending)
+}
+
+pub(crate) fn encoded(kind: Kind, _: &Memory, bytes: &mut Vec<u8>, packet: PacketType, version: ProtocolVersion) {
+    packets::encoded(kind, bytes, packet, version);
+}
