@@ -9,12 +9,12 @@ fn main() {
                 for v in s.requirements.keys() {
                     let plan = Plan::new(s, *v, &PlanOptions::default()).unwrap();
                     let played = assay::world::core::play(&plan, 1, StageOptions::default(), &Default::default());
-                    let verdict = verdict_of(&played.findings);
+                    let findings = assay::check::check(&plan, &played.history); let verdict = verdict_of(&findings);
                     *counts.entry(verdict).or_insert(0) += 1;
                     if verdict != Verdict::Pass {
                         println!("{} {} {}", verdict, s.full_name(), v);
                                         if std::path::Path::new("/tmp/verbose").exists() { println!("{}", assay::report::timeline::around(&plan, &played.history, &[], 20)); }
-                        for f in &played.findings { println!("    {:?} exp: {} | obs: {} | step {:?} {}", f.weight, f.expected, f.observed, f.step, f.step.map_or("", |s| &plan.steps[s as usize].text)); }
+                        for f in &findings { println!("    {} {:?} {:?} exp: {} | obs: {} | step {:?} {}", f.by, f.weight, f.requirement, f.expected, f.observed, f.step, f.step.map_or("", |s| &plan.steps[s as usize].text)); }
                     }
                 }
             }
