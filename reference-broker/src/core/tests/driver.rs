@@ -91,6 +91,10 @@ impl World {
         }
     }
 
+    pub(crate) fn version(&self, client: Client) -> ProtocolVersion {
+        self.versions[&client.0]
+    }
+
     pub(crate) fn send(&mut self, client: Client, packet: Packet<'_>) {
         let version = self.versions[&client.0];
         let bytes = encoded(&packet, version).unwrap();
