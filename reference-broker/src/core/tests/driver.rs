@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::codec::{
-    Ack, Connack, Connect, Disconnect, Packet, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish,
-    QoS, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe,
-    Will, decode, encoded,
+    Ack, Connack, Connect, Disconnect, Packet, Properties, PropertyId, PropertyValue, ProtocolVersion,
+    Publish, QoS, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback,
+    Unsubscribe, Will, decode, encoded,
 };
 use crate::core::{Broker, Config, ConnectionId, Output, Time};
 
@@ -89,6 +89,10 @@ impl World {
             Some(Event::Packet(Packet::Connack(connack))) => (client, connack),
             other => panic!("expected CONNACK, got {other:?}"),
         }
+    }
+
+    pub(crate) fn version(&self, client: Client) -> ProtocolVersion {
+        self.versions[&client.0]
     }
 
     pub(crate) fn send(&mut self, client: Client, packet: Packet<'_>) {
@@ -201,7 +205,12 @@ impl World {
     }
 
     pub(crate) fn subscribe(&mut self, client: Client, filter: &str, qos: QoS) -> Suback<'static> {
-        self.subscribe_with(client, filter, SubscriptionOptions { qos, ..SubscriptionOptions::default() }, None)
+        self.subscribe_with(
+            client,
+            filter,
+            SubscriptionOptions { qos, ..SubscriptionOptions::default() },
+            None,
+        )
     }
 
     pub(crate) fn subscribe_with(
@@ -220,7 +229,10 @@ impl World {
 
     pub(crate) fn unsubscribe(&mut self, client: Client, filter: &str) -> Unsuback<'static> {
         let filters = vec![Cow::Owned(filter.to_owned())];
-        self.send(client, Packet::Unsubscribe(Unsubscribe { packet_id: 9, properties: Properties::new(), filters }));
+        self.send(
+            client,
+            Packet::Unsubscribe(Unsubscribe { packet_id: 9, properties: Properties::new(), filters }),
+        );
         match self.packet(client) {
             Packet::Unsuback(unsuback) => unsuback,
             other => panic!("expected UNSUBACK, got {other:?}"),
@@ -271,7 +283,12 @@ impl World {
         self.closed_silently(client);
     }
 
-    pub(crate) fn disconnect_with(&mut self, client: Client, reason: ReasonCode, properties: Properties<'static>) {
+    pub(crate) fn disconnect_with(
+        &mut self,
+        client: Client,
+        reason: ReasonCode,
+        properties: Properties<'static>,
+    ) {
         self.send(client, Packet::Disconnect(Disconnect { reason, properties }));
     }
 }
@@ -339,5 +356,10 @@ pub(crate) fn subscribe(filters: &[(&str, SubscriptionOptions)], identifier: Opt
 }
 
 pub(crate) fn options(qos: QoS) -> SubscriptionOptions {
-    SubscriptionOptions { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::Send }
+    SubscriptionOptions {
+        qos,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: RetainHandling::Send,
+    }
 }
