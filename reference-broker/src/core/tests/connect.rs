@@ -35,7 +35,7 @@ fn an_old_server_level_is_refused_with_code_1() {
         let bytes = RawPacket::new(0x10).str("MQTT").bytes(&[6, 2, 0, 0]).str("a").encoded();
         world.send_bytes(client, &bytes);
         if let Some(expected) = expected {
-            let crate::core::Output::Send { bytes, .. } = &world.trace[0] else {
+            let crate::core::Output::Send { bytes, .. } = &world.trace[0].1 else {
                 panic!("{:?}", world.trace)
             };
             assert_eq!((bytes[0], bytes[2], bytes[3]), (0x20, 0, expected));
@@ -140,7 +140,7 @@ fn a_takeover_closes_the_old_connection_and_keeps_the_session() {
         } else {
             world.closed(old, ReasonCode::SESSION_TAKEN_OVER);
         }
-        let first = match &world.trace[0] {
+        let first = match &world.trace[0].1 {
             crate::core::Output::Send { connection, .. } | crate::core::Output::Close { connection } => {
                 *connection
             }
@@ -254,8 +254,7 @@ fn expect_auth(world: &mut World, client: Client, reason: ReasonCode) {
 
 #[test]
 fn enhanced_authentication_asks_until_it_is_satisfied() {
-    let mut config = Config::default();
-    config.auth_methods = vec![Arc::new(Challenge::new("open"))];
+    let config = Config { auth_methods: vec![Arc::new(Challenge::new("open"))], ..Config::default() };
     let mut world = World::configured(config);
     let client = world.open(V5);
     world.send(client, Packet::Connect(Box::new(auth_connect(None, Challenge::NAME))));

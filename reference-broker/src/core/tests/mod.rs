@@ -2,7 +2,7 @@
 
 mod basics;
 mod connect;
-mod driver;
+pub(crate) mod driver;
 mod errors;
 mod flow;
 mod keep_alive;

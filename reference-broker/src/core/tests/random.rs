@@ -20,22 +20,22 @@ fn level() -> impl Strategy<Value = String> {
     prop_oneof![Just("a"), Just("b"), Just(""), Just("$a"), Just("A")].prop_map(str::to_owned)
 }
 
+fn not_empty(text: String) -> String {
+    if text.is_empty() { "a".to_owned() } else { text }
+}
+
 fn name() -> impl Strategy<Value = String> {
-    prop::collection::vec(level(), 1..5)
-        .prop_map(|levels| levels.join("/"))
-        .prop_filter("a name is not empty", |name| !name.is_empty())
+    prop::collection::vec(level(), 1..5).prop_map(|levels| not_empty(levels.join("/")))
 }
 
 fn filter() -> impl Strategy<Value = String> {
     let level = prop_oneof![4 => level(), 2 => Just("+".to_owned())];
-    (prop::collection::vec(level, 0..5), any::<bool>())
-        .prop_map(|(mut levels, hash)| {
-            if hash {
-                levels.push("#".to_owned());
-            }
-            levels.join("/")
-        })
-        .prop_filter("a filter is not empty", |filter| !filter.is_empty())
+    (prop::collection::vec(level, 0..5), any::<bool>()).prop_map(|(mut levels, hash)| {
+        if hash {
+            levels.push("#".to_owned());
+        }
+        not_empty(levels.join("/"))
+    })
 }
 
 fn sessions(count: usize) -> Vec<SessionId> {
