@@ -122,19 +122,37 @@ pub fn simulated_options(world: WorldKind) -> (PlanOptions, StageOptions) {
 }
 
 /// Why the embedded reference broker cannot play a scenario in a world.
-pub fn simulated_skip(scenario: &Scenario, world: WorldKind) -> Option<String> {
+pub fn simulated_skip(scenario: &Scenario, world: WorldKind, config: &Config) -> Option<String> {
     if let Some(worlds) = &scenario.worlds
         && !worlds.contains(&world)
     {
         return Some(format!("it is not for the {world} world"));
     }
-    // The embedded broker keeps nothing across its own end.
-    scenario.needs.contains(&Capability::Persistence).then(|| "persistence: the embedded broker keeps nothing across a restart".into())
+    let missing = scenario.needs.iter().find(|need| !has(config, **need))?;
+    Some(format!("{}: the embedded broker does not have it", missing.name()))
+}
+
+/// Whether the embedded reference broker has a capability under a configuration.
+fn has(config: &Config, capability: Capability) -> bool {
+    let is = |key: &str, value: &str| config.get(key).is_some_and(|it| it == value);
+    match capability {
+        Capability::Qos1 => !is("maximum-qos", "0"),
+        Capability::Qos2 => !is("maximum-qos", "0") && !is("maximum-qos", "1"),
+        Capability::Retain => !is("retain-available", "false"),
+        Capability::Wildcards => !is("wildcard-subscription-available", "false"),
+        Capability::SharedSubscriptions => !is("shared-subscription-available", "false"),
+        Capability::SubscriptionIdentifiers => !is("subscription-identifier-available", "false"),
+        Capability::TopicAlias => !is("topic-alias-maximum", "0"),
+        Capability::EmptyClientId => !is("empty-client-id", "refuse"),
+        // It keeps nothing across its own end.
+        Capability::Persistence => false,
+        Capability::Mqtt31 | Capability::Mqtt311 | Capability::Mqtt5 | Capability::ProcessControl | Capability::Configuration => true,
+    }
 }
 
 /// Plays one job in a simulated world.
 pub fn play_simulated(job: &Job<'_>, world: WorldKind, config: &Config) -> Outcome {
-    if let Some(reason) = simulated_skip(job.scenario, world) {
+    if let Some(reason) = simulated_skip(job.scenario, world, config) {
         return Outcome::skipped(job.index, reason);
     }
     let (plan_options, stage_options) = simulated_options(world);

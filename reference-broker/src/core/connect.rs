@@ -236,7 +236,9 @@ impl Broker {
                 }
                 UnknownVersion::CloseSilent => None,
             },
-            Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose)
+            // 3.1.1 knows no CONNACK for a foreign name; a level of 5 or more speaks for a 5.0 client.
+            Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose
+                && claimed_level(frame.body) >= Some(ProtocolVersion::V5.level()))
                 .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
             Rule::EmptyClientIdWithoutCleanSession => {
                 Some((version.unwrap_or(ProtocolVersion::V3_1_1), ReasonCode::V3_IDENTIFIER_REJECTED))
@@ -541,4 +543,10 @@ fn claimed_version(body: &[u8]) -> Option<ProtocolVersion> {
             && body.get(2..2 + name.len()) == Some(name)
             && body.get(2 + name.len()) == Some(&version.level())
     })
+}
+
+/// The Protocol Level that stands behind the Protocol Name, whatever that is.
+fn claimed_level(body: &[u8]) -> Option<u8> {
+    let length = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
+    body.get(2 + length).copied()
 }

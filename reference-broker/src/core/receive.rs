@@ -403,7 +403,8 @@ impl Broker {
         let reason = match (version, self.config.unknown_identifier) {
             (ProtocolVersion::V5, UnknownIdentifier::Answer00) => ReasonCode::SUCCESS,
             (ProtocolVersion::V5, _) => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-            (_, UnknownIdentifier::Close) => return self.violated(id, Violation::IdentifierUnknown),
+            // PUBREL is owed its PUBCOMP even if the exchange is over: a PUBCOMP may have been lost (MQTT-4.3.3-2).
+            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => return self.violated(id, Violation::IdentifierUnknown),
             _ => ReasonCode::SUCCESS,
         };
         self.acknowledge(id, answer, packet_id, reason, Violation::IdentifierUnknown.text());
