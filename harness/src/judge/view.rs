@@ -345,7 +345,16 @@ pub(super) fn resolved<'h>(
     // The form of a CONNACK for a version that nobody speaks is not defined.
     let mut packet = whole_packet(bytes, version).or_else(|| {
         let other = if version == ProtocolVersion::V5 { ProtocolVersion::V3_1_1 } else { ProtocolVersion::V5 };
-        whole_packet(bytes, other).filter(|packet| packet.packet_type() == PacketType::Connack)
+        match whole_packet(bytes, other)? {
+            Packet::Connack(mut connack) => {
+                // Return code 1 says in the old form what 0x84 says in the new one.
+                if connack.reason == ReasonCode::V3_UNACCEPTABLE_PROTOCOL_VERSION {
+                    connack.reason = ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
+                }
+                Some(Packet::Connack(connack))
+            }
+            _ => None,
+        }
     })?;
     if let Packet::Publish(publish) = &mut packet
         && publish.topic.is_empty()
