@@ -7,6 +7,7 @@ pub mod client;
 pub mod history;
 pub mod judge;
 pub mod network;
+pub mod profile;
 pub mod report;
 pub mod requirement;
 pub mod run;
