@@ -3,15 +3,20 @@
 //! It replays scenarios against a broker, in a simulated network or over real sockets, records everything
 //! that happened, and judges the record by the numbered statements of the MQTT 3.1.1 and 5.0 standards.
 
+pub mod check;
+pub mod cli;
 pub mod client;
+pub mod evidence;
 pub mod history;
 pub mod judge;
 pub mod network;
 pub mod profile;
+pub mod prove;
 pub mod report;
 pub mod requirement;
 pub mod run;
 pub mod scenario;
+pub mod session;
 pub mod text;
 pub mod verdict;
 pub mod world;

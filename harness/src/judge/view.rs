@@ -342,7 +342,11 @@ pub(super) fn resolved<'h>(
     inbound: &Inbound,
     view: &ClientView,
 ) -> Option<Packet<'h>> {
-    let mut packet = whole_packet(bytes, version)?;
+    // The form of a CONNACK for a version that nobody speaks is not defined.
+    let mut packet = whole_packet(bytes, version).or_else(|| {
+        let other = if version == ProtocolVersion::V5 { ProtocolVersion::V3_1_1 } else { ProtocolVersion::V5 };
+        whole_packet(bytes, other).filter(|packet| packet.packet_type() == PacketType::Connack)
+    })?;
     if let Packet::Publish(publish) = &mut packet
         && publish.topic.is_empty()
         && let Some(delivery) = view.deliveries.iter().find(|delivery| delivery.event == inbound.event)

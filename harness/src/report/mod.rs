@@ -2,5 +2,7 @@
 //!
 //! Never the case: a verdict that is made here, knowledge of a checker.
 
+pub mod console;
+pub mod json;
 pub mod packet;
 pub mod timeline;

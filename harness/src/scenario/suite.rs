@@ -8,6 +8,11 @@ use crate::text::{Problems, SourceText, nearest};
 
 use super::{Scenario, ScenarioFile, parse_file};
 
+/// The suite that is part of the command: names and texts.
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/suite.rs"));
+}
+
 /// Scenario files that were read.
 #[derive(Debug, Default)]
 pub struct Suite {
@@ -134,6 +139,50 @@ impl Suite {
             return Err(SuiteError::Mistakes(mistakes));
         }
         Ok(Suite { files })
+    }
+
+    /// The suite that is part of the command, or what the arguments name of it; files are read as they are.
+    ///
+    /// # Errors
+    /// Everything that is wrong with what was named.
+    pub fn embedded(wanted: &[String]) -> Result<Suite, SuiteError> {
+        let mut suite = Suite::default();
+        let mut mistakes = Vec::new();
+        let mut texts: Vec<(&str, SourceText, Option<&str>)> = Vec::new();
+        let whole: &[String] = &[String::new()];
+        for name in if wanted.is_empty() { whole } else { wanted } {
+            if Path::new(name).is_file() {
+                suite.files.extend(Suite::load(Path::new("."), std::slice::from_ref(name))?.files);
+                continue;
+            }
+            let (path, case) = match name.split_once('[') {
+                Some((path, case)) => (path, case.strip_suffix(']')),
+                None => (name.as_str(), None),
+            };
+            let before = texts.len();
+            for (file, text) in embedded::FILES {
+                let below = file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                if path.is_empty() || below {
+                    texts.push((file, SourceText::new(format!("{file}.yaml"), *text), case));
+                }
+            }
+            if texts.len() == before {
+                let near = nearest(path, embedded::FILES.iter().map(|(file, _)| *file)).map(str::to_string);
+                return Err(SuiteError::NotFound { wanted: name.clone(), nearest: near });
+            }
+        }
+        for (name, source, case) in texts {
+            match parse_file(name, source) {
+                Ok(mut file) => {
+                    if let Some(case) = case {
+                        file.scenarios.retain(|scenario| scenario.case.as_deref() == Some(case));
+                    }
+                    suite.files.push(file);
+                }
+                Err(problems) => mistakes.push(problems),
+            }
+        }
+        if mistakes.is_empty() { Ok(suite) } else { Err(SuiteError::Mistakes(mistakes)) }
     }
 
     /// Every scenario with the file it is in.

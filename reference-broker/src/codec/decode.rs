@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::error::{DecodeError, Rule};
 use super::frame::{Frame, FrameError, Header, next_frame};
 use super::packet::{
-    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, ProtocolVersion, Publish, QoS, RetainHandling,
-    Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will,
+    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, ProtocolVersion, Publish, QoS,
+    RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will,
 };
 use super::property::{Place, Properties, PropertyId};
 use super::reason::ReasonCode;
@@ -168,14 +168,22 @@ fn connack<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Conn
     Ok(Connack { session_present: flags & 1 != 0 && version != ProtocolVersion::V3_1, reason, properties })
 }
 
-fn reason(reader: &mut Reader<'_>, kind: PacketType, version: ProtocolVersion) -> Result<ReasonCode, DecodeError> {
+fn reason(
+    reader: &mut Reader<'_>,
+    kind: PacketType,
+    version: ProtocolVersion,
+) -> Result<ReasonCode, DecodeError> {
     let at = reader.at();
     let code = ReasonCode(reader.u8()?);
     if code.allowed_in(kind, version) { Ok(code) } else { Err(Rule::UnknownReasonCode(kind, code.0).at(at)) }
 }
 
 #[inline]
-fn publish<'a>(first: u8, reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Publish<'a>, DecodeError> {
+fn publish<'a>(
+    first: u8,
+    reader: &mut Reader<'a>,
+    version: ProtocolVersion,
+) -> Result<Publish<'a>, DecodeError> {
     let dup = first & 0b1000 != 0;
     let qos = QoS::from_number(first >> 1 & 0b11).ok_or(Rule::PublishQosThree.at(0))?;
     if dup && qos == QoS::AtMostOnce {
@@ -199,7 +207,11 @@ fn publish<'a>(first: u8, reader: &mut Reader<'a>, version: ProtocolVersion) -> 
     })
 }
 
-fn ack<'a>(reader: &mut Reader<'a>, kind: PacketType, version: ProtocolVersion) -> Result<Ack<'a>, DecodeError> {
+fn ack<'a>(
+    reader: &mut Reader<'a>,
+    kind: PacketType,
+    version: ProtocolVersion,
+) -> Result<Ack<'a>, DecodeError> {
     let packet_id = reader.packet_id()?;
     let (reason, properties) = short_form(reader, kind, version, ReasonCode::SUCCESS)?;
     Ok(Ack { packet_id, reason, properties })
@@ -249,7 +261,11 @@ fn subscribe<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Su
     Ok(Subscribe { packet_id, properties, subscriptions })
 }
 
-fn reasons(reader: &mut Reader<'_>, kind: PacketType, version: ProtocolVersion) -> Result<Vec<ReasonCode>, DecodeError> {
+fn reasons(
+    reader: &mut Reader<'_>,
+    kind: PacketType,
+    version: ProtocolVersion,
+) -> Result<Vec<ReasonCode>, DecodeError> {
     if reader.is_empty() {
         return Err(Rule::NoReasonCode.at(reader.at()));
     }
@@ -267,7 +283,10 @@ fn suback<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Subac
     Ok(Suback { packet_id, properties, reasons })
 }
 
-fn unsubscribe<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Unsubscribe<'a>, DecodeError> {
+fn unsubscribe<'a>(
+    reader: &mut Reader<'a>,
+    version: ProtocolVersion,
+) -> Result<Unsubscribe<'a>, DecodeError> {
     let packet_id = reader.packet_id()?;
     let properties = properties(reader, Place::Packet(PacketType::Unsubscribe), version)?;
     if reader.is_empty() {
@@ -283,8 +302,11 @@ fn unsubscribe<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<
 fn unsuback<'a>(reader: &mut Reader<'a>, version: ProtocolVersion) -> Result<Unsuback<'a>, DecodeError> {
     let packet_id = reader.packet_id()?;
     let properties = properties(reader, Place::Packet(PacketType::Unsuback), version)?;
-    let reasons =
-        if version == ProtocolVersion::V5 { reasons(reader, PacketType::Unsuback, version)? } else { Vec::new() };
+    let reasons = if version == ProtocolVersion::V5 {
+        reasons(reader, PacketType::Unsuback, version)?
+    } else {
+        Vec::new()
+    };
     Ok(Unsuback { packet_id, properties, reasons })
 }
 

@@ -146,7 +146,8 @@ fn connect_len(connect: &Connect<'_>) -> Result<usize, EncodeError> {
     let mut length = version.protocol_name().len() + 2 + 4 + properties_len(&connect.properties, version);
     length += field(connect.client_id.len())?;
     if let Some(will) = &connect.will {
-        length += properties_len(&will.properties, version) + field(will.topic.len())? + field(will.payload.len())?;
+        length +=
+            properties_len(&will.properties, version) + field(will.topic.len())? + field(will.payload.len())?;
     }
     if let Some(user_name) = &connect.user_name {
         length += field(user_name.len())?;
@@ -164,7 +165,12 @@ fn put_properties(properties: &Properties<'_>, version: ProtocolVersion, out: &m
     }
 }
 
-fn put_short_form(reason: ReasonCode, properties: &Properties<'_>, version: ProtocolVersion, out: &mut Vec<u8>) {
+fn put_short_form(
+    reason: ReasonCode,
+    properties: &Properties<'_>,
+    version: ProtocolVersion,
+    out: &mut Vec<u8>,
+) {
     if version != ProtocolVersion::V5 {
         return;
     }
@@ -187,7 +193,9 @@ fn put_body(packet: &Packet<'_>, version: ProtocolVersion, out: &mut Vec<u8>) {
             put_properties(&publish.properties, version, out);
             out.extend_from_slice(&publish.payload);
         }
-        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => put_ack(ack, version, out),
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+            put_ack(ack, version, out)
+        }
         Packet::Connect(connect) => put_connect(connect, out),
         Packet::Connack(connack) => {
             out.push(u8::from(connack.session_present && version != ProtocolVersion::V3_1));
@@ -222,7 +230,9 @@ fn put_body(packet: &Packet<'_>, version: ProtocolVersion, out: &mut Vec<u8>) {
             }
         }
         Packet::Pingreq | Packet::Pingresp => {}
-        Packet::Disconnect(disconnect) => put_short_form(disconnect.reason, &disconnect.properties, version, out),
+        Packet::Disconnect(disconnect) => {
+            put_short_form(disconnect.reason, &disconnect.properties, version, out)
+        }
         Packet::Auth(auth) => put_short_form(auth.reason, &auth.properties, version, out),
     }
 }

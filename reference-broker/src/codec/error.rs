@@ -180,8 +180,12 @@ impl fmt::Display for Rule {
             Rule::SurplusBytes => f.write_str("bytes left over after the last field"),
             Rule::IllFormedUtf8 => f.write_str("a string is not well-formed UTF-8"),
             Rule::NullCharacter => f.write_str("a string contains U+0000"),
-            Rule::VariableByteIntegerTooLong => f.write_str("a Variable Byte Integer has more than four bytes"),
-            Rule::VariableByteIntegerNotMinimal => f.write_str("a Variable Byte Integer is not in its shortest form"),
+            Rule::VariableByteIntegerTooLong => {
+                f.write_str("a Variable Byte Integer has more than four bytes")
+            }
+            Rule::VariableByteIntegerNotMinimal => {
+                f.write_str("a Variable Byte Integer is not in its shortest form")
+            }
             Rule::PacketIdentifierZero => f.write_str("Packet Identifier 0"),
             Rule::ProtocolName => f.write_str("unknown Protocol Name"),
             Rule::ProtocolLevel(level) => write!(f, "Protocol Version {level} is not supported"),
@@ -189,10 +193,16 @@ impl fmt::Display for Rule {
             Rule::WillQosThree => f.write_str("Will QoS 3"),
             Rule::WillFlagsWithoutWill => f.write_str("Will QoS or Will Retain without Will Flag"),
             Rule::PasswordWithoutUserName => f.write_str("Password Flag without User Name Flag"),
-            Rule::EmptyClientIdWithoutCleanSession => f.write_str("an empty Client Identifier with CleanSession 0"),
-            Rule::ReservedConnackFlags => f.write_str("reserved bits of the Connect Acknowledge Flags are set"),
+            Rule::EmptyClientIdWithoutCleanSession => {
+                f.write_str("an empty Client Identifier with CleanSession 0")
+            }
+            Rule::ReservedConnackFlags => {
+                f.write_str("reserved bits of the Connect Acknowledge Flags are set")
+            }
             Rule::UnknownReasonCode(packet, code) => write!(f, "0x{code:02X} is no reason code of {packet}"),
-            Rule::ReservedSubscriptionOptions => f.write_str("reserved bits of the Subscription Options are set"),
+            Rule::ReservedSubscriptionOptions => {
+                f.write_str("reserved bits of the Subscription Options are set")
+            }
             Rule::SubscriptionQosThree => f.write_str("Maximum QoS 3 in the Subscription Options"),
             Rule::RetainHandlingThree => f.write_str("Retain Handling 3"),
             Rule::NoTopicFilter => f.write_str("no Topic Filter"),
@@ -202,7 +212,9 @@ impl fmt::Display for Rule {
             Rule::PropertyNotAllowed(id) => write!(f, "{id} is not allowed in this packet"),
             Rule::DuplicateProperty(id) => write!(f, "{id} occurs more than once"),
             Rule::PropertyOutOfRange(id) => write!(f, "{id} has a value that is not allowed"),
-            Rule::AuthenticationDataWithoutMethod => f.write_str("Authentication Data without Authentication Method"),
+            Rule::AuthenticationDataWithoutMethod => {
+                f.write_str("Authentication Data without Authentication Method")
+            }
             Rule::MissingAuthenticationMethod => f.write_str("AUTH without Authentication Method"),
             Rule::EmptyTopicWithoutAlias => f.write_str("an empty Topic Name without Topic Alias"),
             Rule::AuthInOldVersion => f.write_str("packet type 15 does not exist before MQTT 5.0"),

@@ -59,7 +59,9 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FrameError::RemainingLengthTooLong => f.write_str("Remaining Length has more than four bytes"),
-            FrameError::RemainingLengthNotMinimal => f.write_str("Remaining Length is not in its shortest form"),
+            FrameError::RemainingLengthNotMinimal => {
+                f.write_str("Remaining Length is not in its shortest form")
+            }
             FrameError::TooLarge(size) => write!(f, "a packet of {size} bytes is larger than the limit"),
         }
     }

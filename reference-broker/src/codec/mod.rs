@@ -24,8 +24,8 @@ pub use encode::{EncodeError, encode, encoded};
 pub use error::{Class, DecodeError, Rule};
 pub use frame::{Frame, FrameError, Header, MAX_REMAINING_LENGTH, next_frame};
 pub use packet::{
-    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, ProtocolVersion, Publish, QoS, RetainHandling,
-    Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will,
+    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, ProtocolVersion, Publish, QoS,
+    RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will,
 };
 pub use property::{
     Place, Properties, Property, PropertyId, PropertyIter, PropertyRow, PropertyType, PropertyValue,

@@ -22,7 +22,8 @@ pub enum ProtocolVersion {
 
 impl ProtocolVersion {
     /// Every version, oldest first.
-    pub const ALL: [ProtocolVersion; 3] = [ProtocolVersion::V3_1, ProtocolVersion::V3_1_1, ProtocolVersion::V5];
+    pub const ALL: [ProtocolVersion; 3] =
+        [ProtocolVersion::V3_1, ProtocolVersion::V3_1_1, ProtocolVersion::V5];
 
     /// The Protocol Level byte of CONNECT.
     pub const fn level(self) -> u8 {

@@ -80,7 +80,8 @@ impl<'a> Reader<'a> {
     pub(super) fn string(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
         let start = self.at - bytes.len();
-        let text = std::str::from_utf8(bytes).map_err(|error| Rule::IllFormedUtf8.at(start + error.valid_up_to()))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| Rule::IllFormedUtf8.at(start + error.valid_up_to()))?;
         match bytes.iter().position(|byte| *byte == 0) {
             None => Ok(text),
             Some(place) => Err(Rule::NullCharacter.at(start + place)),
@@ -96,7 +97,11 @@ impl<'a> Reader<'a> {
             let byte = self.u8()?;
             value |= u32::from(byte & 0x7F) << (7 * place);
             if byte & 0x80 == 0 {
-                return if byte == 0 && place > 0 { Err(Rule::VariableByteIntegerNotMinimal.at(start)) } else { Ok(value) };
+                return if byte == 0 && place > 0 {
+                    Err(Rule::VariableByteIntegerNotMinimal.at(start))
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(Rule::VariableByteIntegerTooLong.at(start))

@@ -91,10 +91,11 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_fits_decides() {
-        let rules: Vec<AccessRule> = ["allow publish alice secret/#", "deny publish * secret/#", "deny subscribe * secret/#"]
-            .iter()
-            .map(|text| AccessRule::parse(text).unwrap())
-            .collect();
+        let rules: Vec<AccessRule> =
+            ["allow publish alice secret/#", "deny publish * secret/#", "deny subscribe * secret/#"]
+                .iter()
+                .map(|text| AccessRule::parse(text).unwrap())
+                .collect();
         assert!(allows(&rules, Action::Publish, Some("alice"), "secret/a"));
         assert!(!allows(&rules, Action::Publish, Some("bob"), "secret/a"));
         assert!(!allows(&rules, Action::Publish, None, "secret"));
@@ -107,7 +108,9 @@ mod tests {
     fn a_rule_reads_as_it_is_written() {
         let text = "deny subscribe * a/+/b c";
         assert_eq!(AccessRule::parse(text).unwrap().to_string(), text);
-        for text in ["", "allow", "permit publish * #", "allow read * #", "allow publish *", "allow publish * a#"] {
+        for text in
+            ["", "allow", "permit publish * #", "allow read * #", "allow publish *", "allow publish * a#"]
+        {
             assert_eq!(AccessRule::parse(text), None, "{text}");
         }
     }

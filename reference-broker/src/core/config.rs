@@ -211,7 +211,8 @@ impl Config {
     /// [`ConfigError::UnknownDefect`].
     #[cfg(feature = "defects")]
     pub fn set_defect(&mut self, id: &str) -> Result<(), ConfigError> {
-        self.defect = Some(super::defects::Kind::from_id(id).ok_or(ConfigError::UnknownDefect(id.to_owned()))?);
+        self.defect =
+            Some(super::defects::Kind::from_id(id).ok_or(ConfigError::UnknownDefect(id.to_owned()))?);
         Ok(())
     }
 }

@@ -53,7 +53,8 @@ impl Broker {
         connection.version = connect.version;
         let limit = connect.properties.number(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX);
         connection.packet_limit = self.seam.packet_limit(limit);
-        connection.wants_diagnostics = connect.properties.number(PropertyId::RequestProblemInformation) != Some(0);
+        connection.wants_diagnostics =
+            connect.properties.number(PropertyId::RequestProblemInformation) != Some(0);
         if let Err(refusal) = self.admit(&connect) {
             return self.refuse(id, &refusal);
         }
@@ -83,7 +84,13 @@ impl Broker {
     }
 
     /// What the method says; `None` if there is no such method.
-    fn authenticate(&self, method: &str, client_id: &str, round: u32, data: Option<&[u8]>) -> Option<AuthStep> {
+    fn authenticate(
+        &self,
+        method: &str,
+        client_id: &str,
+        round: u32,
+        data: Option<&[u8]>,
+    ) -> Option<AuthStep> {
         let method = self.config.auth_methods.iter().find(|known| known.name() == method)?;
         Some(method.step(client_id, round, data))
     }
@@ -122,7 +129,9 @@ impl Broker {
         let refused = |text| Err(Refusal::new(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, code, text));
         if connect.client_id.is_empty() {
             // 3.1 knows no empty identifier.
-            if self.config.empty_client_id == EmptyClientId::Refuse || connect.version == ProtocolVersion::V3_1 {
+            if self.config.empty_client_id == EmptyClientId::Refuse
+                || connect.version == ProtocolVersion::V3_1
+            {
                 return refused("an empty Client Identifier");
             }
             return Ok(());
@@ -136,7 +145,11 @@ impl Broker {
     fn admit_will(&self, will: &Will<'_>) -> Result<(), Refusal> {
         // No return code of 3.1.1 fits any of these, so it gets none (MQTT-3.2.2-6).
         if !topic::is_name(&will.topic) {
-            return Err(Refusal::new(ReasonCode::TOPIC_NAME_INVALID, None, "the Will Topic is no Topic Name"));
+            return Err(Refusal::new(
+                ReasonCode::TOPIC_NAME_INVALID,
+                None,
+                "the Will Topic is no Topic Name",
+            ));
         }
         if let Some(response) = will.properties.text(PropertyId::ResponseTopic)
             && !topic::is_name(response)
@@ -147,13 +160,21 @@ impl Broker {
             return Err(Refusal::new(ReasonCode::QOS_NOT_SUPPORTED, None, "Will QoS above the Maximum QoS"));
         }
         if will.retain && !self.config.retain_available {
-            return Err(Refusal::new(ReasonCode::RETAIN_NOT_SUPPORTED, None, "retained wills are not supported"));
+            return Err(Refusal::new(
+                ReasonCode::RETAIN_NOT_SUPPORTED,
+                None,
+                "retained wills are not supported",
+            ));
         }
         if self.config.payload_format_check != PayloadFormatCheck::Forward
             && will.properties.number(PropertyId::PayloadFormatIndicator) == Some(1)
             && std::str::from_utf8(&will.payload).is_err()
         {
-            return Err(Refusal::new(ReasonCode::PAYLOAD_FORMAT_INVALID, None, Violation::PayloadFormat.text()));
+            return Err(Refusal::new(
+                ReasonCode::PAYLOAD_FORMAT_INVALID,
+                None,
+                Violation::PayloadFormat.text(),
+            ));
         }
         Ok(())
     }
@@ -210,10 +231,14 @@ impl Broker {
                 UnknownVersion::ConnackV3 => {
                     Some((ProtocolVersion::V3_1_1, ReasonCode::V3_UNACCEPTABLE_PROTOCOL_VERSION))
                 }
-                UnknownVersion::ConnackV5 => Some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
+                UnknownVersion::ConnackV5 => {
+                    Some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION))
+                }
                 UnknownVersion::CloseSilent => None,
             },
-            Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose)
+            // 3.1.1 knows no CONNACK for a foreign name; a level of 5 or more speaks for a 5.0 client.
+            Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose
+                && claimed_level(frame.body) >= Some(ProtocolVersion::V5.level()))
                 .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
             Rule::EmptyClientIdWithoutCleanSession => {
                 Some((version.unwrap_or(ProtocolVersion::V3_1_1), ReasonCode::V3_IDENTIFIER_REJECTED))
@@ -250,7 +275,8 @@ impl Broker {
     /// Closes the connection that the session has (MQTT-3.1.4-3; -2 in 3.1.1). Answers with the outputs that
     /// are to come after CONNACK.
     fn take_over(&mut self, id: ConnectionId, client_id: &str) -> Vec<super::Output> {
-        let session = self.state.sessions.find(client_id).and_then(|session| self.state.sessions.get(session));
+        let session =
+            self.state.sessions.find(client_id).and_then(|session| self.state.sessions.get(session));
         let old = session.and_then(|session| session.connection).filter(|old| *old != id);
         let Some(old) = old else { return Vec::new() };
         let mark = self.outputs.len();
@@ -264,7 +290,12 @@ impl Broker {
     }
 
     /// The session of the new connection, and whether it existed (MQTT-3.1.2-4 to -6).
-    fn open_session(&mut self, id: ConnectionId, connect: &Connect<'_>, client_id: &str) -> (SessionId, bool) {
+    fn open_session(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        client_id: &str,
+    ) -> (SessionId, bool) {
         let mut found = self.state.sessions.find(client_id);
         if let Some(session) = found
             && self.seam.discards_session(connect.clean_start)
@@ -289,7 +320,8 @@ impl Broker {
             session_state.connection = Some(id);
             session_state.expiry = expiry;
             let will = connect.will.as_ref();
-            let will = will.map(|will| StoredWill::new(will, &session_state.client_id, self.config.no_local_will));
+            let will =
+                will.map(|will| StoredWill::new(will, &session_state.client_id, self.config.no_local_will));
             if let Some(will) = will {
                 session_state.will = self.seam.stored_will(will);
             }
@@ -318,7 +350,8 @@ impl Broker {
         let keep_alive = self.keep_alive(connect);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let properties = &connect.properties;
-        let receive_maximum = properties.number(PropertyId::ReceiveMaximum).unwrap_or(u32::from(u16::MAX)) as u16;
+        let receive_maximum =
+            properties.number(PropertyId::ReceiveMaximum).unwrap_or(u32::from(u16::MAX)) as u16;
         connection.phase = Phase::Open(session);
         connection.window = self.seam.window(receive_maximum.min(self.config.send_window.0));
         let aliases = properties.number(PropertyId::TopicAliasMaximum).unwrap_or(0) as u16;
@@ -510,4 +543,10 @@ fn claimed_version(body: &[u8]) -> Option<ProtocolVersion> {
             && body.get(2..2 + name.len()) == Some(name)
             && body.get(2 + name.len()) == Some(&version.level())
     })
+}
+
+/// The Protocol Level that stands behind the Protocol Name, whatever that is.
+fn claimed_level(body: &[u8]) -> Option<u8> {
+    let length = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
+    body.get(2 + length).copied()
 }

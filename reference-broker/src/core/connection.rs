@@ -13,8 +13,8 @@ use super::violation::{End, Moment, Violation};
 use super::will::after;
 use super::{Broker, ConnectionId, Output, Time};
 use crate::codec::{
-    DecodeError, Disconnect, Frame, FrameError, Header, Packet, PacketType, ProtocolVersion, PropertyId, Rule,
-    decode_frame, next_frame,
+    DecodeError, Disconnect, Frame, FrameError, Header, Packet, PacketType, PropertyId, ProtocolVersion,
+    Rule, decode_frame, next_frame,
 };
 
 /// How far a connection has come.
@@ -118,7 +118,9 @@ impl Broker {
                 Err(error) => {
                     at = bytes.len();
                     let end = match error {
-                        FrameError::RemainingLengthTooLong => End::Malformed(Rule::RemainingLengthTooLong.at(1)),
+                        FrameError::RemainingLengthTooLong => {
+                            End::Malformed(Rule::RemainingLengthTooLong.at(1))
+                        }
                         FrameError::RemainingLengthNotMinimal => {
                             End::Malformed(Rule::RemainingLengthNotMinimal.at(1))
                         }
@@ -152,7 +154,13 @@ impl Broker {
 
     /// A packet that breaks the format: processed in so far as a tolerated error is all that is wrong with
     /// it, and the end of the connection otherwise.
-    fn take_repaired(&mut self, id: ConnectionId, frame: Frame<'_>, error: DecodeError, version: ProtocolVersion) {
+    fn take_repaired(
+        &mut self,
+        id: ConnectionId,
+        frame: Frame<'_>,
+        error: DecodeError,
+        version: ProtocolVersion,
+    ) {
         let Some((first, body)) = self.repaired(frame, error, version) else {
             return self.malformed(id, frame, error);
         };
@@ -165,7 +173,12 @@ impl Broker {
     }
 
     /// The packet without its error, where the configuration tolerates the error.
-    fn repaired(&self, frame: Frame<'_>, error: DecodeError, version: ProtocolVersion) -> Option<(u8, Vec<u8>)> {
+    fn repaired(
+        &self,
+        frame: Frame<'_>,
+        error: DecodeError,
+        version: ProtocolVersion,
+    ) -> Option<(u8, Vec<u8>)> {
         let first = frame.header.first;
         match error.rule {
             Rule::DupWithQosZero if self.config.dup_on_qos0 == DupOnQos0::Tolerate => {
@@ -183,7 +196,8 @@ impl Broker {
     }
 
     fn malformed(&mut self, id: ConnectionId, frame: Frame<'_>, error: DecodeError) {
-        let awaiting = self.connections.get(&id).is_some_and(|connection| matches!(connection.phase, Phase::Awaiting));
+        let awaiting =
+            self.connections.get(&id).is_some_and(|connection| matches!(connection.phase, Phase::Awaiting));
         if awaiting {
             self.refuse_malformed(id, frame, error);
         } else {
@@ -226,7 +240,8 @@ impl Broker {
 
     /// A packet before CONNACK.
     fn take_early_packet(&mut self, id: ConnectionId, packet: Packet<'_>) {
-        let awaiting = self.connections.get(&id).is_some_and(|connection| matches!(connection.phase, Phase::Awaiting));
+        let awaiting =
+            self.connections.get(&id).is_some_and(|connection| matches!(connection.phase, Phase::Awaiting));
         match packet {
             Packet::Connect(connect) if awaiting => self.take_connect(id, *connect),
             Packet::Connect(_) => self.violated(id, Violation::SecondConnect),

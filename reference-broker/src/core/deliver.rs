@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::config::{
-    EqualSubscriptionIds, OfflineQos0, OverlappingSubscriptions, RetainedQos0, SharedQos1Redirect, TooLargeShared,
+    EqualSubscriptionIds, OfflineQos0, OverlappingSubscriptions, RetainedQos0, SharedQos1Redirect,
+    TooLargeShared,
 };
 use super::connection::Phase;
 use super::message::{Delivery, Message, Publication};
@@ -61,7 +62,8 @@ impl Broker {
             (false, _) => Retention::Leave,
             (true, []) => Retention::Clear,
             (true, _)
-                if publication.qos == QoS::AtMostOnce && self.config.retained_qos0 == RetainedQos0::Dropped =>
+                if publication.qos == QoS::AtMostOnce
+                    && self.config.retained_qos0 == RetainedQos0::Dropped =>
             {
                 Retention::Clear
             }
@@ -96,7 +98,11 @@ impl Broker {
         }
         let mut rest: &[Entry] = entries;
         while let Some(first) = rest.first() {
-            let count = if merge { rest.iter().take_while(|entry| entry.session == first.session).count() } else { 1 };
+            let count = if merge {
+                rest.iter().take_while(|entry| entry.session == first.session).count()
+            } else {
+                1
+            };
             let (own, others) = rest.split_at(count);
             rest = others;
             let mut qos = None;
@@ -109,8 +115,11 @@ impl Broker {
                 let least = publication.qos.min(entry.grant.qos);
                 qos = qos.max(Some(self.seam.delivered_qos(least, publication.qos, entry.grant.qos)));
                 let as_published = entry.grant.retain_as_published;
-                retain |=
-                    self.seam.forwarded_retain(publication.retain && as_published, publication.retain, as_published);
+                retain |= self.seam.forwarded_retain(
+                    publication.retain && as_published,
+                    publication.retain,
+                    as_published,
+                );
                 if entry.grant.id != 0 {
                     ids.push(entry.grant.id);
                 }
@@ -135,7 +144,12 @@ impl Broker {
     }
 
     /// Delivers to one member of a shared subscription (U5-43).
-    fn deliver_shared(&mut self, publication: Publication<'_>, kept: &mut Option<Arc<Message>>, group: GroupId) {
+    fn deliver_shared(
+        &mut self,
+        publication: Publication<'_>,
+        kept: &mut Option<Arc<Message>>,
+        group: GroupId,
+    ) {
         if self.seam.serves_all_members(false) {
             let members = self.state.groups.get(group).map_or_else(Vec::new, |group| group.members.clone());
             for member in members {
@@ -204,7 +218,8 @@ impl Broker {
         {
             return self.transmit(connection, publication, terms, None, false);
         }
-        let window = connection.and_then(|connection| self.connections.get(&connection)).map(|known| known.window);
+        let window =
+            connection.and_then(|connection| self.connections.get(&connection)).map(|known| known.window);
         if let (Some(connection), Some(window)) = (connection, window)
             && session.outbox.is_ready(window)
             && let Some(packet_id) = session.outbox.take_id()
@@ -236,7 +251,9 @@ impl Broker {
     /// connection, in its order, then the queue (MQTT-4.4.0-1, MQTT-4.6.0-1).
     pub(super) fn pump(&mut self, id: SessionId, connection: ConnectionId) {
         loop {
-            let Some(window) = self.connections.get(&connection).map(|connection| connection.window) else { return };
+            let Some(window) = self.connections.get(&connection).map(|connection| connection.window) else {
+                return;
+            };
             let Some(session) = self.state.sessions.get_mut(id) else { return };
             let outbox = &mut session.outbox;
             let room = outbox.used() < usize::from(window);
@@ -415,7 +432,8 @@ impl Broker {
         while let Some(flight) = outbox.in_flight.get(place) {
             let delivery = &flight.delivery;
             let elsewhere = delivery.share.is_some_and(|group| {
-                delivery.qos == QoS::AtLeastOnce && self.state.groups.get(group).is_some_and(|group| group.members.len() > 1)
+                delivery.qos == QoS::AtLeastOnce
+                    && self.state.groups.get(group).is_some_and(|group| group.members.len() > 1)
             });
             if elsewhere && let Some(flight) = outbox.take(place) {
                 outbox.free_id(flight.packet_id);

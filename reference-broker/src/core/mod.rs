@@ -61,7 +61,7 @@ use timer::{Timer, Timers};
 use violation::End;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// A Network Connection, as its driver calls it. Numbers are never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -93,14 +93,23 @@ impl Broker {
             if !live {
                 connection.receiving = connection.receiving.saturating_add(1);
             }
-            let choice =
-                if version == ProtocolVersion::V5 && live { self.config.repeated_qos2_publish } else { RepeatedQos2Publish::Pubrec };
+            let choice = if version == ProtocolVersion::V5 && live {
+                self.config.repeated_qos2_publish
+            } else {
+                RepeatedQos2Publish::Pubrec
+            };
             let reason = match choice {
                 RepeatedQos2Publish::Pubrec => ReasonCode::SUCCESS,
                 RepeatedQos2Publish::Pubrec91 => ReasonCode::PACKET_IDENTIFIER_IN_USE,
                 RepeatedQos2Publish::Close => return self.violated(id, Violation::RepeatedPublish),
             };
-            return self.acknowledge(id, PacketType::Pubrec, packet_id, reason, Violation::RepeatedPublish.text());
+            return self.acknowledge(
+                id,
+                PacketType::Pubrec,
+                packet_id,
+                reason,
+                Violation::RepeatedPublish.text(),
+            );
         }
         // A refusal ends the exchange at once (MQTT-4.3.3-9): nothing is remembered.
         if let Verdict::Drop(reason) = verdict
@@ -165,7 +174,8 @@ impl Broker {
         if version != ProtocolVersion::V5 {
             return false;
         }
-        if publish.retain && !self.config.retain_available && self.forbids(id, Violation::RetainNotSupported) {
+        if publish.retain && !self.config.retain_available && self.forbids(id, Violation::RetainNotSupported)
+        {
             return true;
         }
         if !publish.properties.is_empty() {
@@ -188,7 +198,8 @@ impl Broker {
         }
         let packet_id = publish.packet_id.unwrap_or_default();
         let incoming = self.state.sessions.get(session).and_then(|session| session.incoming.get(&packet_id));
-        incoming.is_none_or(|incoming| !incoming.counted) && self.forbids(id, Violation::ReceiveMaximumExceeded)
+        incoming.is_none_or(|incoming| !incoming.counted)
+            && self.forbids(id, Violation::ReceiveMaximumExceeded)
     }
 
     /// Whether the message may be published, as rights and choices have it.
@@ -204,26 +215,42 @@ impl Broker {
             && topic::has_disallowed_code_point(topic)
         {
             let tells = tells && self.config.disallowed_code_points == DisallowedCodePoints::AckFailure;
-            return self.drop_or_close(id, tells, ReasonCode::TOPIC_NAME_INVALID, Violation::DisallowedCodePoint);
+            return self.drop_or_close(
+                id,
+                tells,
+                ReasonCode::TOPIC_NAME_INVALID,
+                Violation::DisallowedCodePoint,
+            );
         }
         if self.config.payload_format_check != PayloadFormatCheck::Forward
             && publish.properties.number(PropertyId::PayloadFormatIndicator) == Some(1)
             && std::str::from_utf8(&publish.payload).is_err()
         {
             let tells = tells && self.config.payload_format_check == PayloadFormatCheck::Ack99;
-            return self.drop_or_close(id, tells, ReasonCode::PAYLOAD_FORMAT_INVALID, Violation::PayloadFormat);
+            return self.drop_or_close(
+                id,
+                tells,
+                ReasonCode::PAYLOAD_FORMAT_INVALID,
+                Violation::PayloadFormat,
+            );
         }
         if topic.starts_with('$') {
             match self.config.dollar_topics {
                 DollarTopics::Deliver => {}
                 DollarTopics::Ignore => return Verdict::Drop(ReasonCode::SUCCESS),
                 DollarTopics::Refuse => {
-                    return self.drop_or_close(id, tells, ReasonCode::TOPIC_NAME_INVALID, Violation::DollarTopic);
+                    return self.drop_or_close(
+                        id,
+                        tells,
+                        ReasonCode::TOPIC_NAME_INVALID,
+                        Violation::DollarTopic,
+                    );
                 }
             }
         }
         let user = self.connections.get(&id).and_then(|connection| connection.user.as_deref());
-        let allowed = self.config.access.is_empty() || allows(&self.config.access, Action::Publish, user, topic);
+        let allowed =
+            self.config.access.is_empty() || allows(&self.config.access, Action::Publish, user, topic);
         if !self.seam.authorises(allowed, Action::Publish) {
             return match self.config.unauthorised_publish {
                 UnauthorisedPublish::Close => {
@@ -258,7 +285,13 @@ impl Broker {
             .is_some_and(|session| session.incoming.contains_key(&packet_id))
     }
 
-    fn drop_or_close(&mut self, id: ConnectionId, drop: bool, reason: ReasonCode, violation: Violation) -> Verdict {
+    fn drop_or_close(
+        &mut self,
+        id: ConnectionId,
+        drop: bool,
+        reason: ReasonCode,
+        violation: Violation,
+    ) -> Verdict {
         if drop {
             return Verdict::Drop(reason);
         }
@@ -267,7 +300,14 @@ impl Broker {
     }
 
     /// Sends PUBACK, PUBREC, PUBREL or PUBCOMP.
-    fn acknowledge(&mut self, id: ConnectionId, kind: PacketType, packet_id: u16, reason: ReasonCode, text: &str) {
+    fn acknowledge(
+        &mut self,
+        id: ConnectionId,
+        kind: PacketType,
+        packet_id: u16,
+        reason: ReasonCode,
+        text: &str,
+    ) {
         let properties = self.diagnostics(id, kind, reason, text);
         let ack = Ack { packet_id, reason, properties };
         let packet = match kind {
@@ -305,7 +345,8 @@ impl Broker {
     pub(super) fn take_puback(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>) {
         let Some(state) = self.state.sessions.get_mut(session) else { return };
         let Some(place) = state.outbox.place(ack.packet_id) else { return };
-        if state.outbox.in_flight[place].delivery.qos != QoS::AtLeastOnce || !self.seam.settles(true, PacketType::Puback)
+        if state.outbox.in_flight[place].delivery.qos != QoS::AtLeastOnce
+            || !self.seam.settles(true, PacketType::Puback)
         {
             return;
         }
@@ -323,7 +364,13 @@ impl Broker {
         let Some(place) = place else {
             // A repeated PUBREC gets its PUBREL again; the exchange goes on as it was.
             if outbox.releasing.contains(&ack.packet_id) && !ack.reason.is_error() {
-                return self.acknowledge(id, PacketType::Pubrel, ack.packet_id, ReasonCode::SUCCESS, "release");
+                return self.acknowledge(
+                    id,
+                    PacketType::Pubrel,
+                    ack.packet_id,
+                    ReasonCode::SUCCESS,
+                    "release",
+                );
             }
             if !ack.reason.is_error() {
                 self.unknown_identifier(id, PacketType::Pubrel, ack.packet_id);
@@ -356,7 +403,8 @@ impl Broker {
         let reason = match (version, self.config.unknown_identifier) {
             (ProtocolVersion::V5, UnknownIdentifier::Answer00) => ReasonCode::SUCCESS,
             (ProtocolVersion::V5, _) => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-            (_, UnknownIdentifier::Close) => return self.violated(id, Violation::IdentifierUnknown),
+            // PUBREL is owed its PUBCOMP even if the exchange is over: a PUBCOMP may have been lost (MQTT-4.3.3-2).
+            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => return self.violated(id, Violation::IdentifierUnknown),
             _ => ReasonCode::SUCCESS,
         };
         self.acknowledge(id, answer, packet_id, reason, Violation::IdentifierUnknown.text());

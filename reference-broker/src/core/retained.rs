@@ -41,13 +41,13 @@ impl Retained {
     }
 
     /// The retained message of one topic.
-    #[cfg(any(test, feature = "defects"))]
+    #[cfg(feature = "defects")]
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Message>> {
         self.by_topic.get(topic)
     }
 
     /// All of them, in the order of their topics.
-    #[cfg(any(test, feature = "defects"))]
+    #[cfg(feature = "defects")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Message>)> {
         self.by_topic.iter().map(|(topic, message)| (&**topic, message))
     }

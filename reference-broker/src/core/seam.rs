@@ -67,7 +67,11 @@ macro_rules! seams {
         pub(crate) struct Seam;
 
         #[cfg(not(feature = "defects"))]
-        #[allow(unused_variables, reason = "the right answer does not depend on everything that one could ask")]
+        #[allow(
+            unused_variables,
+            clippy::ptr_arg,
+            reason = "the right answer does not depend on everything that one could ask, nor change it"
+        )]
         impl Seam {
             pub(crate) const fn new(config: &Config) -> Seam {
                 Seam
@@ -206,7 +210,10 @@ seams! {
 impl Broker {
     /// A moment at which the state is consistent. A defect may change the state at it.
     #[inline]
-    #[cfg_attr(not(feature = "defects"), allow(unused_variables, clippy::unused_self, reason = "nothing happens"))]
+    #[cfg_attr(
+        not(feature = "defects"),
+        allow(unused_variables, clippy::unused_self, reason = "nothing happens")
+    )]
     pub(crate) fn moment(&mut self, moment: Moment) {
         #[cfg(feature = "defects")]
         if let Some(kind) = self.seam.defect {

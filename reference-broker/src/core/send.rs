@@ -77,7 +77,8 @@ impl Broker {
             Diagnostics::All => true,
         };
         let Some(connection) = self.connections.get(&id).filter(|_| wanted) else { return };
-        let allowed = connection.wants_diagnostics || matches!(kind, PacketType::Connack | PacketType::Disconnect);
+        let allowed =
+            connection.wants_diagnostics || matches!(kind, PacketType::Connack | PacketType::Disconnect);
         if connection.version != ProtocolVersion::V5 || !allowed {
             return;
         }
@@ -92,7 +93,9 @@ impl Broker {
 fn strip(packet: &mut Packet<'_>) -> bool {
     let properties = match packet {
         Packet::Connack(connack) => &mut connack.properties,
-        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => &mut ack.properties,
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+            &mut ack.properties
+        }
         Packet::Suback(suback) => &mut suback.properties,
         Packet::Unsuback(unsuback) => &mut unsuback.properties,
         Packet::Disconnect(disconnect) => &mut disconnect.properties,

@@ -157,7 +157,8 @@ impl Setting for Duration {
             "h" => Some(3_600_000),
             _ => None,
         };
-        let product = milliseconds.zip(number.parse::<u64>().ok()).and_then(|(unit, number)| number.checked_mul(unit));
+        let product =
+            milliseconds.zip(number.parse::<u64>().ok()).and_then(|(unit, number)| number.checked_mul(unit));
         put(self, product.map(Duration::from_millis))
     }
     fn show(&self) -> String {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::config::SharedChoice;
 use super::random::Random;
 use super::session::SessionId;
 use super::tree::Grant;
-use super::config::SharedChoice;
 
 /// A shared subscription. Numbers are never used again, so that a message that came from a shared
 /// subscription which has ended is not taken for one of a later one.
@@ -42,7 +42,8 @@ impl Groups {
     pub(crate) fn create(&mut self, share: &str, filter: &str) -> GroupId {
         let id = GroupId(self.made);
         self.made += 1;
-        self.groups.insert(id, Group { share: share.into(), filter: filter.into(), members: Vec::new(), turn: 0 });
+        self.groups
+            .insert(id, Group { share: share.into(), filter: filter.into(), members: Vec::new(), turn: 0 });
         id
     }
 

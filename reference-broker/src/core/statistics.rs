@@ -1,8 +1,8 @@
 //! Numbers about a broker, and what must always hold between its parts.
 
+use super::Broker;
 use super::connection::Phase;
 use super::timer::Timer;
-use super::Broker;
 
 /// How much of everything there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,10 +63,12 @@ impl Broker {
                 return Err(format!("session {name} cannot be found"));
             }
             match session.connection {
-                Some(connection) => match self.connections.get(&connection).map(|connection| &connection.phase) {
-                    Some(Phase::Open(open)) if *open == id => {}
-                    _ => return Err(format!("session {name} has no connection {connection}")),
-                },
+                Some(connection) => {
+                    match self.connections.get(&connection).map(|connection| &connection.phase) {
+                        Some(Phase::Open(open)) if *open == id => {}
+                        _ => return Err(format!("session {name} has no connection {connection}")),
+                    }
+                }
                 None if session.expiry == 0 => return Err(format!("session {name} ought to have ended")),
                 None => {}
             }
@@ -84,7 +86,9 @@ impl Broker {
             for (filter, held) in &session.subscriptions {
                 match held.group {
                     None if self.state.tree.get(filter, id) == Some(held.grant) => entries += 1,
-                    None => return Err(format!("the tree does not agree with session {name} about {filter}")),
+                    None => {
+                        return Err(format!("the tree does not agree with session {name} about {filter}"));
+                    }
                     Some(group) => {
                         let members = self.state.groups.get(group).map(|group| &group.members);
                         if members.is_none_or(|members| !members.iter().any(|member| member.session == id)) {

@@ -17,8 +17,8 @@ use super::tree::{Entry, Grant};
 use super::violation::{Moment, Violation};
 use super::{Broker, ConnectionId};
 use crate::codec::{
-    Packet, PacketType, PropertyId, ProtocolVersion, ReasonCode, RetainHandling, Suback, Subscribe, Subscription,
-    Unsuback, Unsubscribe,
+    Packet, PacketType, PropertyId, ProtocolVersion, ReasonCode, RetainHandling, Suback, Subscribe,
+    Subscription, Unsuback, Unsubscribe,
 };
 
 /// What becomes of one filter of a SUBSCRIBE.
@@ -248,7 +248,12 @@ impl Broker {
     }
 
     /// UNSUBSCRIBE: filters are compared literally (MQTT-3.10.4-1), and answered in any case.
-    pub(super) fn take_unsubscribe(&mut self, id: ConnectionId, session: SessionId, unsubscribe: &Unsubscribe<'_>) {
+    pub(super) fn take_unsubscribe(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        unsubscribe: &Unsubscribe<'_>,
+    ) {
         let Some(version) = self.connections.get(&id).map(|connection| connection.version) else { return };
         let in_use = self.refuses_identifier(id, unsubscribe.packet_id, version);
         if !self.connections.contains_key(&id) {
@@ -269,7 +274,9 @@ impl Broker {
         for filter in &unsubscribe.filters {
             reasons.push(if in_use {
                 ReasonCode::PACKET_IDENTIFIER_IN_USE
-            } else if self.unsubscribe(session, filter) || self.config.unsuback_unknown == UnsubackUnknown::Success {
+            } else if self.unsubscribe(session, filter)
+                || self.config.unsuback_unknown == UnsubackUnknown::Success
+            {
                 ReasonCode::SUCCESS
             } else {
                 ReasonCode::NO_SUBSCRIPTION_EXISTED

@@ -75,7 +75,9 @@ pub enum Kind<'a> {
 pub fn kind(filter: &str, shares: bool) -> Kind<'_> {
     match filter.strip_prefix("$share/") {
         Some(rest) if shares => match rest.split_once(SEPARATOR) {
-            Some((share, filter)) if is_name(share) && is_filter(filter) => Kind::Shared(Shared { share, filter }),
+            Some((share, filter)) if is_name(share) && is_filter(filter) => {
+                Kind::Shared(Shared { share, filter })
+            }
             _ => Kind::Malformed,
         },
         _ if is_filter(filter) => Kind::Plain(filter),
@@ -98,7 +100,8 @@ mod tests {
 
     #[test]
     fn filters_follow_the_grammar() {
-        for filter in ["a", "/", "a/b", "#", "+", "a/#", "+/a", "a/+/b", "+/+/#", "$SYS/#", " ", "a//b", "//"] {
+        for filter in ["a", "/", "a/b", "#", "+", "a/#", "+/a", "a/+/b", "+/+/#", "$SYS/#", " ", "a//b", "//"]
+        {
             assert!(is_filter(filter), "{filter}");
         }
         for filter in ["", "a#", "a/#/b", "#/a", "a+", "+a", "a/b+/c", "##", "++"] {

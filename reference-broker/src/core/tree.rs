@@ -150,7 +150,11 @@ impl Tree {
     pub(crate) fn group(&mut self, groups: &mut Groups, share: &str, filter: &str) -> GroupId {
         let (node, below) = self.make(filter);
         let leaf = self.leaf_mut(node, below);
-        let known = leaf.groups.iter().copied().find(|id| groups.get(*id).is_some_and(|group| &*group.share == share));
+        let known = leaf
+            .groups
+            .iter()
+            .copied()
+            .find(|id| groups.get(*id).is_some_and(|group| &*group.share == share));
         known.unwrap_or_else(|| {
             let id = groups.create(share, filter);
             leaf.groups.push(id);

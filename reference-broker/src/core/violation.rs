@@ -83,7 +83,9 @@ impl Violation {
             Violation::ReceiveMaximumExceeded => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
             Violation::PacketTooLarge => ReasonCode::PACKET_TOO_LARGE,
             Violation::WildcardsNotSupported => ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
-            Violation::SubscriptionIdentifiersNotSupported => ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+            Violation::SubscriptionIdentifiersNotSupported => {
+                ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
+            }
             Violation::SharedNotSupported => ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
             Violation::PublishDenied => ReasonCode::NOT_AUTHORIZED,
             Violation::PayloadFormat => ReasonCode::PAYLOAD_FORMAT_INVALID,

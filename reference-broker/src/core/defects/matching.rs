@@ -103,7 +103,9 @@ fn wrong(kind: Kind) -> Option<fn(Kind, &str, &str) -> bool> {
         Kind::PrefixMatches => {
             |_, filter, name| topic::matches(filter, name) || topic::matches(&format!("{filter}/#"), name)
         }
-        Kind::DeepTopicsLost => |_, filter, name| name.split('/').count() <= 8 && topic::matches(filter, name),
+        Kind::DeepTopicsLost => {
+            |_, filter, name| name.split('/').count() <= 8 && topic::matches(filter, name)
+        }
         _ => return None,
     })
 }
@@ -122,7 +124,9 @@ fn by_level(kind: Kind, filter: &str, name: &str) -> bool {
     let right = topic::matches(filter, name);
     let hidden = name.starts_with('$') && filter.starts_with(['+', '#']);
     match kind {
-        Kind::HashMissesParent => right && filter.strip_suffix("/#").is_none_or(|parent| !topic::matches(parent, name)),
+        Kind::HashMissesParent => {
+            right && filter.strip_suffix("/#").is_none_or(|parent| !topic::matches(parent, name))
+        }
         Kind::HashOneLevel => {
             let single: Cow<'_, str> = match filter.strip_suffix('#') {
                 Some(head) => Cow::Owned(format!("{head}+")),
@@ -131,11 +135,16 @@ fn by_level(kind: Kind, filter: &str, name: &str) -> bool {
             topic::matches(&single, name)
         }
         Kind::PlusCrossesLevels => {
-            right || (!hidden && filter.ends_with('+') && topic::matches(&filter.replace('+', "#"), name))
+            right
+                || (!hidden && filter.ends_with('+') && topic::matches(&filter.replace('+', "#"), name))
                 || (!hidden && crosses(filter, name))
         }
         Kind::PlusMissesEmptyLevel => {
-            right && !filter.split('/').zip(name.split('/')).any(|(filter, name)| filter == "+" && name.is_empty())
+            right
+                && !filter
+                    .split('/')
+                    .zip(name.split('/'))
+                    .any(|(filter, name)| filter == "+" && name.is_empty())
         }
         Kind::PlusMatchesParent => {
             right || filter.strip_suffix("/+").is_some_and(|parent| topic::matches(parent, name))
@@ -146,7 +155,7 @@ fn by_level(kind: Kind, filter: &str, name: &str) -> bool {
 
 /// Matching with a `+` that takes two levels at once.
 fn crosses(filter: &str, name: &str) -> bool {
-    filter.match_indices('+').any(|(place, _)| {
-        topic::matches(&format!("{}+/+{}", &filter[..place], &filter[place + 1..]), name)
-    })
+    filter
+        .match_indices('+')
+        .any(|(place, _)| topic::matches(&format!("{}+/+{}", &filter[..place], &filter[place + 1..]), name))
 }

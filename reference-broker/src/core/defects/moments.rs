@@ -71,22 +71,25 @@ pub(in crate::core) fn moment(broker: &mut Broker, kind: Kind, moment: Moment) {
                 broker.publish_stored_will(&will);
             }
         }
-        (Kind::WillOnReconnect, Moment::Resuming(session)) => {
-            if broker.state.sessions.get(session).is_some_and(|session| session.will_at.is_some()) {
-                broker.publish_will(session);
-            }
+        (Kind::WillOnReconnect, Moment::Resuming(session))
+            if broker.state.sessions.get(session).is_some_and(|session| session.will_at.is_some()) =>
+        {
+            broker.publish_will(session);
         }
         (Kind::UnsubscribeDropsInFlight, Moment::Unsubscribed(session)) => {
             forget(broker, session, QoS::AtLeastOnce);
             forget(broker, session, QoS::ExactlyOnce);
         }
         (Kind::RetainedDiesWithSession, Moment::SessionEnding(id)) => {
-            let Some(client_id) = broker.state.sessions.get(id).map(|session| Arc::clone(&session.client_id)) else {
+            let Some(client_id) = broker.state.sessions.get(id).map(|session| Arc::clone(&session.client_id))
+            else {
                 return;
             };
             broker.state.retained.retain(|message| message.view().publisher != Some(&client_id));
         }
-        (Kind::RetainedOnResume, Moment::Connected { session, present: true }) => send_retained(broker, session),
+        (Kind::RetainedOnResume, Moment::Connected { session, present: true }) => {
+            send_retained(broker, session)
+        }
         (Kind::ConnackLast, Moment::Resumed(session)) => put_connack_last(broker, session),
         (Kind::BadClientClosesOthers, Moment::Closed(End::Malformed(_) | End::Violation(_))) => {
             let others: Vec<ConnectionId> = broker.connections.keys().copied().collect();
@@ -158,7 +161,9 @@ fn send_retained(broker: &mut Broker, id: SessionId) {
 
 /// Moves CONNACK behind everything else that waits to be put out for its connection.
 fn put_connack_last(broker: &mut Broker, id: SessionId) {
-    let Some(connection) = broker.state.sessions.get(id).and_then(|session| session.connection) else { return };
+    let Some(connection) = broker.state.sessions.get(id).and_then(|session| session.connection) else {
+        return;
+    };
     let is_connack = |output: &Output| {
         matches!(output, Output::Send { connection: to, bytes }
             if *to == connection && bytes.first().is_some_and(|first| first >> 4 == PacketType::Connack as u8))

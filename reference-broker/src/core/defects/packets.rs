@@ -53,7 +53,9 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
             explain(kind, &mut ack.properties);
         }
         Packet::Pubrec(ack) => {
-            if kind == Kind::PubrecMissing || (kind == Kind::RepeatedQos2NotAnswered && memory.flag.replace(false)) {
+            if kind == Kind::PubrecMissing
+                || (kind == Kind::RepeatedQos2NotAnswered && memory.flag.replace(false))
+            {
                 return Fate::Never;
             }
             change_identifier(kind == Kind::PubrecWrongIdentifier, &mut ack.packet_id);
@@ -81,7 +83,9 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
                 Kind::SubackMissing => return Fate::Never,
                 Kind::SubackReversed => suback.reasons.reverse(),
                 Kind::SubackOneCode => suback.reasons.truncate(1),
-                Kind::SubackUnknownCode => suback.reasons.iter_mut().for_each(|reason| *reason = ReasonCode(0x7F)),
+                Kind::SubackUnknownCode => {
+                    suback.reasons.iter_mut().for_each(|reason| *reason = ReasonCode(0x7F))
+                }
                 _ => {}
             }
             explain(kind, &mut suback.properties);

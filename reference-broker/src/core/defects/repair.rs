@@ -28,7 +28,9 @@ pub(super) fn repairs(
             // The Client Identifier follows the Keep Alive, and that the flags.
             *body.get_mut(at?.checked_sub(3)?)? |= 0b10;
         }
-        (Kind::ReservedFlagsIgnored, Rule::ReservedFlags(packet)) => return Some((packet.first_byte(), body)),
+        (Kind::ReservedFlagsIgnored, Rule::ReservedFlags(packet)) => {
+            return Some((packet.first_byte(), body));
+        }
         (Kind::QosThreeAccepted, Rule::PublishQosThree) => return Some((first & !0b10, body)),
         (Kind::IllFormedUtf8Accepted, Rule::IllFormedUtf8) => {
             for byte in body.get_mut(at?..)?.iter_mut().take_while(|byte| **byte >= 0x80) {

@@ -143,7 +143,13 @@ pub(crate) fn granted_qos(kind: Kind, _: &Memory, qos: QoS) -> QoS {
     if kind == Kind::GrantedTooMuch { QoS::ExactlyOnce } else { qos }
 }
 
-pub(crate) fn forwarded_retain(kind: Kind, _: &Memory, retain: bool, published: bool, _as_published: bool) -> bool {
+pub(crate) fn forwarded_retain(
+    kind: Kind,
+    _: &Memory,
+    retain: bool,
+    published: bool,
+    _as_published: bool,
+) -> bool {
     match kind {
         Kind::RetainForwarded => published,
         Kind::RetainAsPublishedIgnored => false,
@@ -381,7 +387,12 @@ pub(crate) fn authorises(_: Kind, _: &Memory, allowed: bool, _action: Action) ->
     allowed
 }
 
-pub(crate) fn incoming(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, _version: ProtocolVersion) -> bool {
+pub(crate) fn incoming(
+    kind: Kind,
+    memory: &Memory,
+    packet: &mut Packet<'_>,
+    _version: ProtocolVersion,
+) -> bool {
     if kind == Kind::ExpiryNotCountedDown
         && let Packet::Publish(publish) = packet
     {
@@ -400,6 +411,12 @@ pub(crate) fn outgoing(
     packets::outgoing(kind, memory, packet, sending)
 }
 
-pub(crate) fn encoded(kind: Kind, _: &Memory, bytes: &mut Vec<u8>, packet: PacketType, version: ProtocolVersion) {
+pub(crate) fn encoded(
+    kind: Kind,
+    _: &Memory,
+    bytes: &mut Vec<u8>,
+    packet: PacketType,
+    version: ProtocolVersion,
+) {
     packets::encoded(kind, bytes, packet, version);
 }

@@ -147,7 +147,7 @@ defects! {
     WillDelayIgnored "will-delay-ignored" "The will is published at once." [] ["MQTT-3.1.2-8" "MQTT-3.1.3-9"]
     WillDelayDoubled "will-delay-doubled" "The will comes after twice its delay." [] ["MQTT-3.1.2-8"]
     WillLostAtSessionEnd "will-lost-at-session-end" "The will is lost when the session ends before its delay." [] ["MQTT-3.1.2-8"]
-    WillKeptAfterReconnect "will-kept-after-reconnect" "The old will is in force on the new connection." ["MQTT-3.1.2-12"] ["MQTT-3.1.3-9"]
+    WillKeptAfterReconnect "will-kept-after-reconnect" "The old will is in force on the new connection." [] ["MQTT-3.1.3-9"]
     WillOnReconnect "will-on-reconnect" "A delayed will is published when its client comes back in time." [] ["MQTT-3.1.3-9"]
     WillRetainIgnored "will-retain-ignored" "A retained will is not retained." ["MQTT-3.1.2-17"] ["MQTT-3.1.2-15"]
     WillAlwaysRetained "will-always-retained" "Every will is retained." ["MQTT-3.1.2-16"] ["MQTT-3.1.2-14"]

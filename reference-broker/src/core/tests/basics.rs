@@ -14,7 +14,9 @@ fn a_message_reaches_a_subscriber_at_every_qos_in_every_version() {
             world.send(publisher, Packet::Publish(message("a/b", "hello", qos, 1)));
             match qos {
                 AtMostOnce => {}
-                AtLeastOnce => assert!(matches!(world.packet(publisher), Packet::Puback(ack) if ack.packet_id == 1)),
+                AtLeastOnce => {
+                    assert!(matches!(world.packet(publisher), Packet::Puback(ack) if ack.packet_id == 1))
+                }
                 ExactlyOnce => {
                     assert!(matches!(world.packet(publisher), Packet::Pubrec(ack) if ack.packet_id == 1));
                     world.send(publisher, Packet::Pubrel(Ack::success(1)));
@@ -61,7 +63,10 @@ fn an_interrupted_exchange_goes_on_where_it_was() {
         assert!(matches!(world.packet(subscriber), Packet::Pubrel(ack) if ack.packet_id == ids[1]));
         for (payload, id, dup) in [("one", ids[0], true), ("three", ids[2], true), ("four", 4, false)] {
             let publish = world.publish(subscriber);
-            assert_eq!((&*publish.payload, publish.packet_id, publish.dup), (payload.as_bytes(), Some(id), dup));
+            assert_eq!(
+                (&*publish.payload, publish.packet_id, publish.dup),
+                (payload.as_bytes(), Some(id), dup)
+            );
         }
         world.nothing(subscriber);
     }

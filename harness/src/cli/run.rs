@@ -1,0 +1,389 @@
+//! `assay run` and `assay serve`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use reference_broker::core::Config;
+
+use crate::evidence::{Evidence, FORMAT, Header, random_name};
+use crate::history::Digest;
+use crate::report::console::{Tally, failure, line};
+use crate::report::json::{self, RunResult, SCHEMA, Summary};
+use crate::scenario::{PlanOptions, WorldKind};
+use crate::session::{Job, Outcome, Selection, Stopwatch, jobs, run_simulated, simulated_options};
+use crate::verdict::Verdict;
+
+use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print, world};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    suite: SuiteArguments,
+    /// core, sim or live [default: sim; live with --profile or --broker]
+    #[arg(long, value_parser = world)]
+    world: Option<WorldKind>,
+    /// A broker to start: a profile's file or name
+    #[arg(long, value_name = "FILE", conflicts_with = "broker")]
+    profile: Option<String>,
+    /// A broker that is there already: mqtt://host:port
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    /// Seed of the run
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 16]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// `console`, or `json=FILE` (repeatable)
+    #[arg(long, value_name = "FORMAT=FILE")]
+    format: Vec<String>,
+    /// Folder for the evidence of what does not pass
+    #[arg(long, value_name = "DIR", default_value = ".assay")]
+    evidence: PathBuf,
+    /// Keep the evidence of everything
+    #[arg(long)]
+    keep_all: bool,
+    /// Switch on a defect of the reference broker (simulated worlds)
+    #[arg(long, value_name = "ID")]
+    defect: Option<String>,
+    /// A setting of the reference broker (simulated worlds, repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Live world: skip what needs a longer wait
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    max_wait: u64,
+    /// Show every case, not only what did not pass
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// The settings of the reference broker that the arguments ask for.
+fn config(defect: Option<&str>, settings: &[(String, String)]) -> Result<Config, String> {
+    let mut config = Config::default();
+    for (key, value) in settings {
+        config.set(key, value).map_err(|error| error.to_string())?;
+    }
+    if let Some(defect) = defect {
+        config.set_defect(defect).map_err(|error| error.to_string())?;
+    }
+    Ok(config)
+}
+
+fn settings(list: &[String]) -> Result<Vec<(String, String)>, String> {
+    list.iter()
+        .map(|text| {
+            let (key, value) = text.split_once('=').ok_or(format!("`{text}`: expected key=value"))?;
+            Ok((key.to_string(), value.to_string()))
+        })
+        .collect()
+}
+
+/// Everything that is shown and kept while a run goes on.
+struct Sink<'a> {
+    jobs: &'a [Job<'a>],
+    arguments: &'a RunArguments,
+    world: WorldKind,
+    broker: String,
+    settings: Vec<(String, String)>,
+    tally: Tally,
+    results: Vec<json::CaseResult>,
+    digests: Vec<Digest>,
+    bar: ProgressBar,
+    error: Option<String>,
+}
+
+impl Sink<'_> {
+    fn take(&mut self, outcome: &Outcome, options: &PlanOptions) {
+        let job = &self.jobs[outcome.index];
+        self.tally.count(&job.scenario.name, outcome.verdict, &outcome.reason);
+        self.digests.push(outcome.digest);
+        self.results.push(json::case(job, outcome));
+        let kept = self.arguments.keep_all || !matches!(outcome.verdict, Verdict::Pass | Verdict::Skipped);
+        let mut replay = self.command(job);
+        if kept && outcome.plan.is_some() {
+            let path = self.arguments.evidence.join(evidence_name(job));
+            let evidence =
+                Evidence::new(self.header(job, options), outcome.history.clone(), outcome.verdict, outcome.findings.clone());
+            match evidence.write(&path) {
+                Ok(()) => replay = format!("assay replay {}", quoted(&path.display().to_string())),
+                Err(error) => self.error = Some(format!("cannot write {}: {error}", path.display())),
+            }
+        }
+        self.bar.suspend(|| {
+            if !matches!(outcome.verdict, Verdict::Pass | Verdict::Skipped) {
+                print(&failure(outcome, &replay));
+            } else if self.arguments.verbose {
+                print(&line(outcome, &job.scenario.full_name(), job.version.name()));
+            }
+        });
+        self.bar.inc(1);
+        let failed = self.tally.of(Verdict::Fail) + self.tally.of(Verdict::Error);
+        if failed > 0 {
+            self.bar.set_message(format!("{failed} failed"));
+        }
+    }
+
+    /// The command that plays this case again.
+    fn command(&self, job: &Job<'_>) -> String {
+        let mut command = format!(
+            "assay run {} --protocol {} --world {} --seed {}",
+            quoted(&job.scenario.full_name()),
+            job.version,
+            self.world,
+            self.arguments.seed
+        );
+        if let Some(profile) = &self.arguments.profile {
+            command.push_str(&format!(" --profile {}", quoted(profile)));
+        }
+        if let Some(broker) = &self.arguments.broker {
+            command.push_str(&format!(" --broker {}", quoted(broker)));
+        }
+        if let Some(defect) = &self.arguments.defect {
+            command.push_str(&format!(" --defect {defect}"));
+        }
+        for setting in &self.arguments.set {
+            command.push_str(&format!(" --set {}", quoted(setting)));
+        }
+        command
+    }
+
+    fn header(&self, job: &Job<'_>, options: &PlanOptions) -> Header {
+        Header {
+            assay_evidence: FORMAT,
+            tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
+            world: self.world.name().into(),
+            broker: self.broker.clone(),
+            scenario: job.scenario.name.clone(),
+            case: job.scenario.case.clone(),
+            protocol: job.version.to_string(),
+            seed: job.seed,
+            random: random_name(),
+            settings: self.settings.clone(),
+            defect: self.arguments.defect.clone(),
+            tolerance_us: options.tolerance.as_micros() as u64,
+            topic_prefix: options.topic_prefix.clone(),
+            client_id_prefix: options.client_id_prefix.clone(),
+            command: self.command(job),
+            file: job.source.name.clone(),
+            text: job.source.text.clone(),
+        }
+    }
+
+    /// Summary, files, exit code.
+    fn finish(mut self, partial: bool, seconds: f64) -> u8 {
+        self.bar.finish_and_clear();
+        // Side by side in the live world cases end in any order; files have that of the suite.
+        let order = |result: &json::CaseResult| {
+            self.jobs.iter().position(|job| {
+                job.scenario.name == result.scenario && job.scenario.case == result.case && job.version.name() == result.protocol
+            })
+        };
+        if self.world == WorldKind::Live {
+            self.results.sort_by_key(order);
+        }
+        let digest = Digest::over(self.digests.iter().copied());
+        let mut summary = Summary::default();
+        for result in &self.results {
+            summary.count(result.verdict);
+        }
+        let result = RunResult {
+            schema: SCHEMA.into(),
+            tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
+            world: self.world.name().into(),
+            broker: self.broker.clone(),
+            seed: self.arguments.seed,
+            digest: digest.to_string(),
+            partial,
+            summary,
+            results: self.results,
+        };
+        for format in &self.arguments.format {
+            if let Some(("json", path)) = format.split_once('=')
+                && let Err(error) = std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
+            {
+                self.error = Some(format!("cannot write {path}: {error}"));
+            }
+        }
+        print(self.tally.summary().trim_end());
+        if self.world == WorldKind::Live {
+            print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
+        } else {
+            print(&format!("{} world, {}, seed {}, digest {digest}, {seconds:.1} s", self.world, self.broker, self.arguments.seed));
+        }
+        if partial {
+            print("the run was interrupted: the results are partial");
+        }
+        if let Some(error) = self.error {
+            complain(&format!("error: {error}"));
+            return HARNESS;
+        }
+        let code = self.tally.exit_code();
+        if partial && code == 0 { 4 } else { code }
+    }
+}
+
+/// `assay run`
+pub fn run(arguments: &RunArguments) -> u8 {
+    for format in &arguments.format {
+        if format != "console" && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty()) {
+            complain(&format!("error: `{format}`: expected console or json=FILE"));
+            return USAGE;
+        }
+    }
+    let external = arguments.profile.is_some() || arguments.broker.is_some();
+    let kind = arguments.world.unwrap_or(if external { WorldKind::Live } else { WorldKind::Sim });
+    if external && kind != WorldKind::Live {
+        complain(&format!("error: --profile and --broker mean the live world, not {kind}"));
+        return USAGE;
+    }
+    if !external && kind == WorldKind::Live {
+        complain("error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there");
+        return USAGE;
+    }
+    if external && (arguments.defect.is_some() || !arguments.set.is_empty()) {
+        complain("error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world");
+        return USAGE;
+    }
+    let settings = match settings(&arguments.set) {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return USAGE;
+        }
+    };
+    let config = match config(arguments.defect.as_deref(), &settings) {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return USAGE;
+        }
+    };
+    let suite = match load(&arguments.suite) {
+        Ok(suite) => suite,
+        Err(code) => return code,
+    };
+    let selection =
+        Selection { versions: arguments.suite.protocol.clone(), requirements: arguments.suite.requirement.clone() };
+    let jobs = jobs(&suite, &selection, arguments.seed);
+    if jobs.is_empty() {
+        complain("error: no scenario is left: nothing judges that in this version");
+        return USAGE;
+    }
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(jobs.len() as u64) } else { ProgressBar::hidden() };
+    bar.set_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {elapsed}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let watch = Stopwatch::start();
+    let mut sink = Sink {
+        jobs: &jobs,
+        arguments,
+        world: kind,
+        broker: concat!("reference broker ", env!("CARGO_PKG_VERSION")).into(),
+        settings,
+        tally: Tally::default(),
+        results: Vec::new(),
+        digests: Vec::new(),
+        bar,
+        error: None,
+    };
+    if kind == WorldKind::Live {
+        return live(sink, &watch);
+    }
+    let (options, _) = simulated_options(kind);
+    run_simulated(&jobs, kind, &config, arguments.jobs.unwrap_or_else(default_jobs), &mut |outcome| {
+        sink.take(&outcome, &options);
+        true
+    });
+    sink.finish(false, watch.elapsed().as_secs_f64())
+}
+
+fn live(sink: Sink<'_>, watch: &Stopwatch) -> u8 {
+    complain("error: the live world is not there yet");
+    let _ = (watch, sink.arguments.max_wait);
+    USAGE
+}
+
+/// A scenario file, once more, in the default world.
+pub fn run_file(path: &Path, verbose: bool) -> u8 {
+    run(&RunArguments {
+        suite: SuiteArguments {
+            scenarios: vec![path.display().to_string()],
+            suite: None,
+            protocol: Vec::new(),
+            requirement: Vec::new(),
+        },
+        world: None,
+        profile: None,
+        broker: None,
+        seed: 1,
+        jobs: None,
+        format: Vec::new(),
+        evidence: PathBuf::from(".assay"),
+        keep_all: false,
+        defect: None,
+        set: Vec::new(),
+        max_wait: 60,
+        verbose,
+    })
+}
+
+/// A file name for a case.
+fn evidence_name(job: &Job<'_>) -> String {
+    let name: String = format!("{}.{}", job.scenario.full_name(), job.version)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' })
+        .collect();
+    // Names that differ only in what a file name cannot hold stay apart by the seed of the case.
+    format!("{}.{:08x}.jsonl", name.chars().take(120).collect::<String>(), job.seed as u32)
+}
+
+/// A word of a shell command.
+fn quoted(word: &str) -> String {
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
+    if plain && !word.is_empty() { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Where to listen; port 0 takes a free one (repeatable)
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
+    listen: Vec<String>,
+    /// A setting of the broker (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Switch on a defect
+    #[arg(long, value_name = "ID")]
+    defect: Option<String>,
+    /// Seed for the identifiers that the broker assigns
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// `assay serve`
+pub fn serve(arguments: &ServeArguments) -> u8 {
+    let config = settings(&arguments.set).and_then(|settings| config(arguments.defect.as_deref(), &settings));
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return USAGE;
+        }
+    };
+    let result = reference_broker::shell::run(config, arguments.seed, &arguments.listen, |addresses| {
+        for address in addresses {
+            print(&format!("listening on {address}"));
+        }
+    });
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            USAGE
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Proof that the checks can fail: the suite against every defect and every variant of the reference broker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reference_broker::codec::ProtocolVersion;
+use reference_broker::core::defects::{Defect, all};
+use reference_broker::core::{Config, Variant, variants};
+use serde::Serialize;
+
+use crate::scenario::WorldKind;
+use crate::session::{Job, Outcome, play_simulated};
+use crate::verdict::Verdict;
+
+/// What became of a defect.
+#[derive(Debug, Clone, Serialize)]
+pub struct DefectResult {
+    /// Its name.
+    pub id: String,
+    /// What the broker does wrong.
+    pub what: String,
+    /// The statements that it breaks, by version.
+    pub requirements: BTreeMap<String, Vec<String>>,
+    /// Whether a scenario-case or an always-on checker that names one of them failed.
+    pub caught: bool,
+    /// The scenario-cases that caught it.
+    pub by: Vec<String>,
+    /// Scenario-cases that failed without naming one of its statements.
+    pub also_fails: usize,
+}
+
+/// What became of a variant.
+#[derive(Debug, Clone, Serialize)]
+pub struct VariantResult {
+    /// Its name.
+    pub id: String,
+    /// What the broker does otherwise.
+    pub what: String,
+    /// The ruling that allows it.
+    pub ruling: String,
+    /// Whether everything passed.
+    pub passed: bool,
+    /// The scenario-cases that did not.
+    pub failures: Vec<String>,
+}
+
+/// The kill matrix.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Proof {
+    /// Every defect.
+    pub defects: Vec<DefectResult>,
+    /// Every variant.
+    pub variants: Vec<VariantResult>,
+    /// Scenario-cases that no defect can make fail.
+    pub unproven: Vec<String>,
+    /// How many scenario-cases there were.
+    pub cases: usize,
+}
+
+/// Name of a job, as the proof shows it.
+pub fn job_name(job: &Job<'_>) -> String {
+    format!("{} ({})", job.scenario.full_name(), job.version)
+}
+
+enum Subject {
+    Defect(&'static Defect),
+    Variant(&'static Variant),
+}
+
+/// Plays all jobs against every defect and variant whose name contains `only`, on `threads` threads. `progress` sees
+/// how many subjects are done, and of how many.
+pub fn prove(jobs: &[Job<'_>], only: Option<&str>, threads: usize, progress: &(dyn Fn(usize, usize) + Sync)) -> Proof {
+    let mut subjects: Vec<Subject> = all().iter().map(Subject::Defect).collect();
+    subjects.extend(variants().iter().map(Subject::Variant));
+    subjects.retain(|subject| {
+        let id = match subject {
+            Subject::Defect(defect) => defect.id,
+            Subject::Variant(variant) => variant.id,
+        };
+        only.is_none_or(|only| id.contains(only))
+    });
+    let next = AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
+    let defects = Mutex::new(BTreeMap::new());
+    let variants = Mutex::new(BTreeMap::new());
+    let killed = Mutex::new(vec![false; jobs.len()]);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(subject) = subjects.get(at) else { return };
+                    match subject {
+                        Subject::Defect(defect) => {
+                            let (result, kills) = against_defect(jobs, defect);
+                            if let (Ok(mut defects), Ok(mut killed)) = (defects.lock(), killed.lock()) {
+                                defects.insert(at, result);
+                                for job in kills {
+                                    killed[job] = true;
+                                }
+                            }
+                        }
+                        Subject::Variant(variant) => {
+                            let result = against_variant(jobs, variant);
+                            if let Ok(mut variants) = variants.lock() {
+                                variants.insert(at, result);
+                            }
+                        }
+                    }
+                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, subjects.len());
+                }
+            });
+        }
+    });
+    let killed = killed.into_inner().unwrap_or_default();
+    Proof {
+        defects: defects.into_inner().unwrap_or_default().into_values().collect(),
+        variants: variants.into_inner().unwrap_or_default().into_values().collect(),
+        unproven: if only.is_some() {
+            Vec::new()
+        } else {
+            jobs.iter().filter(|job| !killed[job.index]).map(job_name).collect()
+        },
+        cases: jobs.len(),
+    }
+}
+
+fn ids(defect: &Defect, version: ProtocolVersion) -> &'static [&'static str] {
+    if version == ProtocolVersion::V5 { defect.v5 } else { defect.v3_1_1 }
+}
+
+/// Whether a failure names a statement that the defect breaks.
+fn names(outcome: &Outcome, job: &Job<'_>, ids: &[&str]) -> bool {
+    let scenario = job.scenario.requirements.get(&job.version);
+    ids.iter().any(|id| {
+        scenario.is_some_and(|list| list.iter().any(|other| other == id))
+            || outcome.findings.iter().any(|finding| finding.names(id))
+    })
+}
+
+fn against_defect(jobs: &[Job<'_>], defect: &'static Defect) -> (DefectResult, BTreeSet<usize>) {
+    let mut config = Config::default();
+    let known = config.set_defect(defect.id).is_ok();
+    let mut by = Vec::new();
+    let mut also_fails = 0;
+    let mut kills = BTreeSet::new();
+    for job in jobs.iter().filter(|_| known) {
+        let outcome = play_simulated(job, WorldKind::Core, &config);
+        if outcome.verdict != Verdict::Fail {
+            continue;
+        }
+        kills.insert(job.index);
+        if names(&outcome, job, ids(defect, job.version)) {
+            by.push(job_name(job));
+        } else {
+            also_fails += 1;
+        }
+    }
+    let requirements = [("3.1.1", defect.v3_1_1), ("5.0", defect.v5)]
+        .into_iter()
+        .filter(|(_, ids)| !ids.is_empty())
+        .map(|(version, ids)| (version.to_string(), ids.iter().map(ToString::to_string).collect()))
+        .collect();
+    let result = DefectResult {
+        id: defect.id.into(),
+        what: defect.what.into(),
+        requirements,
+        caught: !by.is_empty(),
+        by,
+        also_fails,
+    };
+    (result, kills)
+}
+
+fn against_variant(jobs: &[Job<'_>], variant: &'static Variant) -> VariantResult {
+    let mut config = Config::default();
+    let mut failures = Vec::new();
+    for (key, value) in variant.settings {
+        if let Err(error) = config.set(key, value) {
+            failures.push(error.to_string());
+        }
+    }
+    for job in jobs {
+        let outcome = play_simulated(job, WorldKind::Core, &config);
+        if matches!(outcome.verdict, Verdict::Fail | Verdict::Error) {
+            failures.push(format!("{}: {}", job_name(job), outcome.reason));
+        }
+    }
+    VariantResult {
+        id: variant.id.into(),
+        what: variant.what.into(),
+        ruling: variant.ruling.into(),
+        passed: failures.is_empty(),
+        failures,
+    }
+}

@@ -1,0 +1,167 @@
+//! What a person sees: a failure explained, and the summary.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::requirement::Catalogue;
+use crate::session::Outcome;
+use crate::text::format_duration;
+use crate::verdict::{Finding, Verdict, Weight};
+
+use super::timeline;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Pass => GREEN,
+        Verdict::Skipped => DIM,
+        Verdict::Inconclusive => YELLOW,
+        Verdict::Error | Verdict::Fail => RED,
+    }
+}
+
+/// One outcome that is no pass, explained: requirement, expected, observed, the packets around it, the replay.
+pub fn failure(outcome: &Outcome, replay: &str) -> String {
+    let mut out = String::new();
+    let Some(plan) = &outcome.plan else { return out };
+    let verdict = style(outcome.verdict);
+    let _ = writeln!(
+        out,
+        "{verdict}{}{verdict:#} {BOLD}{}{BOLD:#} {DIM}(MQTT {}){DIM:#}",
+        outcome.verdict.name().to_uppercase(),
+        plan.full_name(),
+        plan.version
+    );
+    let _ = writeln!(out, "     {}", plan.title);
+    for finding in heaviest(&outcome.findings).into_iter().take(4) {
+        let catalogue = Catalogue::of(plan.version);
+        let mut ids = vec![finding.requirement.clone()];
+        ids.extend(finding.also.iter().cloned());
+        let _ = writeln!(out, "\n  requirement  {BOLD}{}{BOLD:#}", ids.join(", "));
+        if let Some(requirement) = catalogue.get(&finding.requirement) {
+            for line in wrap(&requirement.statement, 88) {
+                let _ = writeln!(out, "               {DIM}{line}{DIM:#}");
+            }
+        }
+        let _ = writeln!(out, "  expected     {}", finding.expected);
+        let _ = writeln!(out, "  observed     {RED}{}{RED:#}", finding.observed);
+        if let Some(step) = finding.step.and_then(|step| plan.steps.get(step as usize)) {
+            let _ = writeln!(out, "  at step      {}", step.text);
+        } else {
+            let _ = writeln!(out, "  found by     the always-on checker of {}", finding.by);
+        }
+    }
+    let events: Vec<u32> = heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
+    let _ = writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));
+    let _ = writeln!(out, "\n  replay       {BOLD}{replay}{BOLD:#}\n");
+    out
+}
+
+fn heaviest(findings: &[Finding]) -> Vec<&Finding> {
+    let top = findings.iter().map(|finding| finding.weight).max().unwrap_or(Weight::Unanswered);
+    findings.iter().filter(|finding| finding.weight == top).collect()
+}
+
+/// Breaks a text into lines of at most `width` characters.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + word.chars().count() >= width {
+            lines.push(word.to_string());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}
+
+/// Counts by topic and verdict.
+#[derive(Debug, Default, Clone)]
+pub struct Tally {
+    topics: BTreeMap<String, BTreeMap<Verdict, usize>>,
+    skips: BTreeMap<String, usize>,
+    /// How many of each verdict.
+    pub total: BTreeMap<Verdict, usize>,
+}
+
+impl Tally {
+    /// Counts an outcome of a scenario.
+    pub fn count(&mut self, scenario: &str, verdict: Verdict, reason: &str) {
+        let topic = scenario.split('/').next().unwrap_or(scenario).to_string();
+        *self.topics.entry(topic).or_default().entry(verdict).or_default() += 1;
+        *self.total.entry(verdict).or_default() += 1;
+        if verdict == Verdict::Skipped {
+            *self.skips.entry(reason.to_string()).or_default() += 1;
+        }
+    }
+
+    /// How many had this verdict.
+    pub fn of(&self, verdict: Verdict) -> usize {
+        self.total.get(&verdict).copied().unwrap_or(0)
+    }
+
+    /// The exit code that the verdicts ask for (design section 7).
+    pub fn exit_code(&self) -> u8 {
+        if self.of(Verdict::Error) > 0 {
+            3
+        } else if self.of(Verdict::Fail) > 0 {
+            1
+        } else if self.of(Verdict::Inconclusive) > 0 {
+            4
+        } else {
+            0
+        }
+    }
+
+    /// A line for each topic, and the sum.
+    pub fn summary(&self) -> String {
+        let mut out = String::new();
+        let width = self.topics.keys().map(|topic| topic.chars().count()).max().unwrap_or(0);
+        for (topic, verdicts) in &self.topics {
+            let passed = verdicts.get(&Verdict::Pass).copied().unwrap_or(0);
+            let all: usize = verdicts.values().sum();
+            let _ = write!(out, "  {topic:width$}  {passed:>5} of {all:<5}");
+            for (verdict, count) in verdicts.iter().filter(|(verdict, _)| **verdict != Verdict::Pass) {
+                let look = style(*verdict);
+                let _ = write!(out, "  {look}{count} {verdict}{look:#}");
+            }
+            out.push('\n');
+        }
+        for (reason, count) in &self.skips {
+            let _ = writeln!(out, "  {DIM}skipped {count}: {reason}{DIM:#}");
+        }
+        let parts: Vec<String> = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::Error, Verdict::Skipped]
+            .into_iter()
+            .filter(|verdict| *verdict == Verdict::Pass || self.of(*verdict) > 0)
+            .map(|verdict| {
+                let look = style(verdict);
+                let word = if verdict == Verdict::Pass { "passed" } else if verdict == Verdict::Fail { "failed" } else { verdict.name() };
+                format!("{look}{} {word}{look:#}", self.of(verdict))
+            })
+            .collect();
+        let _ = writeln!(out, "{}", parts.join(", "));
+        out
+    }
+}
+
+/// One line for an outcome, for `--verbose`.
+pub fn line(outcome: &Outcome, name: &str, version: &str) -> String {
+    let look = style(outcome.verdict);
+    let reason = if outcome.reason.is_empty() { String::new() } else { format!("  {DIM}{}{DIM:#}", outcome.reason) };
+    format!(
+        "{look}{:<12}{look:#} {name} ({version}) {DIM}{}{DIM:#}{reason}",
+        outcome.verdict.name(),
+        format_duration(std::time::Duration::from_millis(outcome.virtual_time.as_millis() as u64))
+    )
+}

@@ -1,0 +1,128 @@
+//! The result of a run as JSON. Scripts rely on these names; a change of meaning is a new `schema`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::session::{Job, Outcome};
+use crate::verdict::{Finding, Verdict};
+
+/// The version of this format.
+pub const SCHEMA: &str = "assay-run/1";
+
+/// How many of each verdict.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Passed.
+    pub pass: usize,
+    /// A statement is broken.
+    pub fail: usize,
+    /// Not answered.
+    pub inconclusive: usize,
+    /// The harness failed.
+    pub error: usize,
+    /// Not asked.
+    pub skipped: usize,
+}
+
+/// One scenario-case.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Name of the case, if the scenario has several.
+    pub case: Option<String>,
+    /// Protocol version.
+    pub protocol: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it is no pass; empty otherwise.
+    pub reason: String,
+    /// The statements that it judges.
+    pub requirements: Vec<String>,
+    /// What was found.
+    pub findings: Vec<FindingResult>,
+    /// The fingerprint of its history.
+    pub digest: String,
+    /// Time outside, in milliseconds.
+    pub real_ms: f64,
+    /// Time inside, in milliseconds.
+    pub virtual_ms: f64,
+}
+
+/// One finding.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindingResult {
+    /// The statement.
+    pub requirement: String,
+    /// Further statements.
+    pub also: Vec<String>,
+    /// What should have been seen.
+    pub expected: String,
+    /// What was seen.
+    pub observed: String,
+    /// The events concerned.
+    pub events: Vec<u32>,
+}
+
+impl From<&Finding> for FindingResult {
+    fn from(finding: &Finding) -> FindingResult {
+        FindingResult {
+            requirement: finding.requirement.clone(),
+            also: finding.also.clone(),
+            expected: finding.expected.clone(),
+            observed: finding.observed.clone(),
+            events: finding.events.clone(),
+        }
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The format of this file.
+    pub schema: String,
+    /// The program and its version.
+    pub tool: String,
+    /// The world.
+    pub world: String,
+    /// The broker.
+    pub broker: String,
+    /// The seed of the run.
+    pub seed: u64,
+    /// One fingerprint over all cases.
+    pub digest: String,
+    /// Whether the run was ended before its end.
+    pub partial: bool,
+    /// How many of each verdict.
+    pub summary: Summary,
+    /// Every scenario-case, in the order of the suite.
+    pub results: Vec<CaseResult>,
+}
+
+/// The row of one outcome.
+pub fn case(job: &Job<'_>, outcome: &Outcome) -> CaseResult {
+    CaseResult {
+        scenario: job.scenario.name.clone(),
+        case: job.scenario.case.clone(),
+        protocol: job.version.to_string(),
+        verdict: outcome.verdict,
+        reason: outcome.reason.clone(),
+        requirements: job.scenario.requirements.get(&job.version).cloned().unwrap_or_default(),
+        findings: outcome.findings.iter().map(FindingResult::from).collect(),
+        digest: outcome.digest.to_string(),
+        real_ms: outcome.real.as_micros() as f64 / 1000.0,
+        virtual_ms: outcome.virtual_time.as_micros() as f64 / 1000.0,
+    }
+}
+
+impl Summary {
+    /// Counts one more.
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Pass => self.pass += 1,
+            Verdict::Fail => self.fail += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+            Verdict::Error => self.error += 1,
+            Verdict::Skipped => self.skipped += 1,
+        }
+    }
+}
