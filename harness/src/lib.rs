@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod history;
 pub mod judge;
 pub mod network;
+pub mod profile;
 pub mod prove;
 pub mod report;
 pub mod requirement;

@@ -1,0 +1,417 @@
+//! The live world: any broker over real sockets, started by a profile or already there.
+//!
+//! Cases whose topics can be moved below a prefix run side by side on one broker, so that a suite takes as long
+//! as its longest waits and not as long as their sum. The others have a broker to themselves: with a profile
+//! each gets a process of its own on fresh data, several of them at a time; with an address they run one after
+//! the other.
+//!
+//! A broker that dies takes down every case that runs on it, and only one of them killed it. So each of them
+//! is run again with a broker to itself; the one that kills that broker too is named, and the others are judged
+//! by their second run. A case that fails is run three more times before anyone calls it a deviation.
+//!
+//! * [`process`]: the broker's process.  * [`probe`]: is it there, and clearing up.  * [`sort`]: which case
+//!   runs how.  * `session`: the run itself.
+//!
+//! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
+//! interrupted, which the summary says), a wait without an end.
+
+mod probe;
+mod process;
+mod session;
+mod sort;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reference_broker::codec::ProtocolVersion;
+use tokio::net::TcpStream;
+
+use crate::history::{Fact, History};
+use crate::profile::{Credentials, Profile};
+use crate::run::{StageOptions, last_sent_before};
+use crate::scenario::{Capability, Plan, PlanProblem, Scenario};
+use crate::verdict::{Verdict, verdict_of};
+
+use super::Played;
+use super::drive::Wire;
+
+pub use process::StartError;
+
+/// What is tested.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A broker that runs already.
+    Address {
+        /// As it was given.
+        url: String,
+        /// Where it listens.
+        addresses: Vec<SocketAddr>,
+        /// What clients present that the scenario gives no User Name.
+        credentials: Option<Credentials>,
+    },
+    /// A broker that is started and stopped here.
+    Profile(Box<Profile>),
+}
+
+impl Target {
+    /// The broker at `mqtt://[user:password@]host[:port]`; its name is resolved here, once.
+    ///
+    /// # Errors
+    /// [`LiveError::Url`] or [`LiveError::Resolve`].
+    pub fn from_url(url: &str) -> Result<Target, LiveError> {
+        let wrong = |why: &str| LiveError::Url { url: url.to_string(), why: why.to_string() };
+        let rest = match url.split_once("://") {
+            Some(("mqtt" | "tcp", rest)) => rest,
+            Some((scheme, _)) => return Err(wrong(&format!("only mqtt:// can be tested yet, not {scheme}://"))),
+            None => url,
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (user, host) = match rest.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, rest),
+        };
+        let credentials = user.map(|user| {
+            let (user_name, password) = user.split_once(':').unwrap_or((user, ""));
+            Credentials { user_name: user_name.to_string(), password: password.to_string() }
+        });
+        if host.is_empty() || host.contains('/') {
+            return Err(wrong("expected mqtt://host:port"));
+        }
+        // `[::1]` and `host` have no port; `[::1]:1883` and `host:1883` have one.
+        let has_port = host.rsplit_once(':').is_some_and(|(name, port)| {
+            (!name.contains(':') || name.ends_with(']')) && port.parse::<u16>().is_ok()
+        });
+        if !has_port && host.contains(':') && !host.ends_with(']') {
+            return Err(wrong("the port is a number from 0 to 65535"));
+        }
+        let full = if has_port { host.to_string() } else { format!("{host}:1883") };
+        let addresses: Vec<SocketAddr> = full
+            .to_socket_addrs()
+            .map_err(|error| LiveError::Resolve { url: url.to_string(), error: error.to_string() })?
+            .collect();
+        if addresses.is_empty() {
+            return Err(LiveError::Resolve { url: url.to_string(), error: "the name has no address".into() });
+        }
+        Ok(Target::Address { url: url.to_string(), addresses, credentials })
+    }
+
+    /// What to call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Target::Address { url, .. } => url,
+            Target::Profile(profile) => &profile.name,
+        }
+    }
+
+    /// Whether it can be asked for a capability.
+    pub fn has(&self, capability: Capability) -> bool {
+        match self {
+            Target::Address { .. } => !matches!(
+                capability,
+                Capability::Persistence | Capability::ProcessControl | Capability::Configuration
+            ),
+            Target::Profile(profile) => profile.has(capability),
+        }
+    }
+
+    fn credentials(&self) -> Option<&Credentials> {
+        match self {
+            Target::Address { credentials, .. } => credentials.as_ref(),
+            Target::Profile(profile) => profile.credentials.as_ref(),
+        }
+    }
+
+    fn tolerance(&self, options: &LiveOptions<'_>) -> Duration {
+        options.tolerance.unwrap_or(match self {
+            Target::Address { .. } => Duration::from_millis(500),
+            Target::Profile(profile) => profile.tolerance,
+        })
+    }
+}
+
+/// A case to be asked.
+#[derive(Debug, Clone)]
+pub struct LiveCase {
+    /// Its number in the caller's list; unique.
+    pub index: usize,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The version.
+    pub version: ProtocolVersion,
+    /// The seed of its network.
+    pub seed: u64,
+}
+
+/// How a live run goes about it.
+pub struct LiveOptions<'a> {
+    /// Cases side by side on one broker.
+    pub jobs: usize,
+    /// Broker processes side by side, for cases that need one to themselves.
+    pub brokers: usize,
+    /// Makes topics and Client Identifiers of this run its own.
+    pub nonce: u64,
+    /// Cases that take longer at least are skipped.
+    pub max_wait: Duration,
+    /// Added to every upper limit, in place of what the profile says.
+    pub tolerance: Option<Duration>,
+    /// How stages are fitted.
+    pub stage: StageOptions,
+    /// How often a case that fails is run again.
+    pub reruns: usize,
+    /// Where the brokers' output goes; a temporary folder, kept if something went wrong, if not given.
+    pub logs: Option<PathBuf>,
+    /// The `assay` command for profiles that start it; this executable if not given.
+    pub assay: Option<PathBuf>,
+    /// Set by the caller to end the run early. Ctrl-C and SIGTERM do the same.
+    pub interrupted: Arc<AtomicBool>,
+    /// The verdict on a run.
+    pub judge: &'a dyn Fn(&Plan, &Played) -> Verdict,
+}
+
+impl fmt::Debug for LiveOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveOptions")
+            .field("jobs", &self.jobs)
+            .field("brokers", &self.brokers)
+            .field("nonce", &self.nonce)
+            .field("max_wait", &self.max_wait)
+            .field("tolerance", &self.tolerance)
+            .field("stage", &self.stage)
+            .field("reruns", &self.reruns)
+            .field("logs", &self.logs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for LiveOptions<'_> {
+    fn default() -> Self {
+        LiveOptions {
+            jobs: 16,
+            brokers: 8,
+            nonce: 0,
+            max_wait: Duration::from_secs(60),
+            tolerance: None,
+            // Real links have a latency of their own.
+            stage: StageOptions { latency: Duration::ZERO, ..StageOptions::default() },
+            reruns: 3,
+            logs: None,
+            assay: None,
+            interrupted: Arc::new(AtomicBool::new(false)),
+            judge: &|_, played| verdict_of(&played.findings),
+        }
+    }
+}
+
+/// A broker's end and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    /// The scenarios that were running.
+    pub cases: Vec<String>,
+    /// The client that sent the last packet, if it is known.
+    pub client: Option<String>,
+    /// That packet.
+    pub packet: Option<Vec<u8>>,
+    /// The protocol version of its connection.
+    pub version: ProtocolVersion,
+    /// The last lines of the broker's output.
+    pub log: Vec<String>,
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct LiveOutcome {
+    /// Its number.
+    pub index: usize,
+    /// What was played.
+    pub plan: Plan,
+    /// What happened, if it was played: the run that the first verdict in `attempts` is about.
+    pub played: Option<Played>,
+    /// Why it was not asked.
+    pub skipped: Option<String>,
+    /// Why its run answers nothing: the broker is gone, or could not be started for it.
+    pub unanswered: Option<String>,
+    /// The broker died of it.
+    pub crash: Option<Crash>,
+    /// The verdicts: of the run in `played`, and of the runs again if that one failed.
+    pub attempts: Vec<Verdict>,
+    /// How long the run in `played` took.
+    pub real: Duration,
+}
+
+impl LiveOutcome {
+    /// How many of how many runs failed, if not all of several did.
+    pub fn flaky(&self) -> Option<(usize, usize)> {
+        let failed = self.attempts.iter().filter(|verdict| **verdict == Verdict::Fail).count();
+        (failed > 0 && failed < self.attempts.len()).then_some((failed, self.attempts.len()))
+    }
+
+    /// The verdict on the case: a failure that does not come again answers nothing.
+    pub fn verdict(&self) -> Verdict {
+        if self.skipped.is_some() {
+            Verdict::Skipped
+        } else if self.unanswered.is_some() || self.flaky().is_some() {
+            Verdict::Inconclusive
+        } else {
+            self.attempts.first().copied().unwrap_or(Verdict::Inconclusive)
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// It was ended early; cases that were not asked have no outcome.
+    pub interrupted: bool,
+    /// The broker and what it says about its version.
+    pub broker: String,
+    /// Where the brokers' output is, if it was kept.
+    pub logs: Option<PathBuf>,
+    /// Ends of the broker that no single case could be made to repeat.
+    pub unexplained: Vec<Crash>,
+    /// Why the rest could not be asked, if that is so.
+    pub lost: Option<String>,
+}
+
+/// Why a run did not begin.
+#[derive(Debug)]
+pub enum LiveError {
+    /// No URL of a broker.
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A name that leads nowhere.
+    Resolve {
+        /// What was given.
+        url: String,
+        /// What the system said.
+        error: String,
+    },
+    /// Nobody listens there.
+    Refused {
+        /// What was given.
+        url: String,
+    },
+    /// Somebody listens there who answers no CONNECT.
+    Silent {
+        /// What was given.
+        url: String,
+    },
+    /// The profile's broker does not start.
+    Start(StartError),
+    /// A scenario that cannot be made concrete.
+    Plan {
+        /// Which.
+        case: String,
+        /// Why.
+        problems: Vec<PlanProblem>,
+    },
+    /// The system refuses something that a run cannot do without.
+    System(io::Error),
+}
+
+impl fmt::Display for LiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LiveError::Url { url, why } => write!(f, "`{url}` is no address of a broker: {why}"),
+            LiveError::Resolve { url, error } => write!(f, "the broker's address {url} leads nowhere: {error}"),
+            LiveError::Refused { url } => write!(f, "no broker accepts connections at {url}"),
+            LiveError::Silent { url } => {
+                write!(f, "{url} accepts connections, but nothing there answers a CONNECT with a CONNACK")
+            }
+            LiveError::Start(error) => error.fmt(f),
+            LiveError::Plan { case, problems } => {
+                write!(f, "{case} cannot be made concrete:")?;
+                problems.iter().try_for_each(|problem| write!(f, " {}", problem.message))
+            }
+            LiveError::System(error) => write!(f, "the live world cannot run: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LiveError {}
+
+/// Asks a broker all cases. `each` gets every outcome as soon as it is known, in no particular order.
+///
+/// # Errors
+/// [`LiveError`], if nothing could be asked at all.
+pub fn run(
+    target: &Target,
+    cases: Vec<LiveCase>,
+    options: &LiveOptions<'_>,
+    each: &mut dyn FnMut(LiveOutcome),
+) -> Result<Summary, LiveError> {
+    session::run(target, cases, options, each)
+}
+
+/// Real connections.
+struct Tcp(SocketAddr);
+
+impl Wire for Tcp {
+    type Stream = TcpStream;
+
+    async fn dial(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.0).await?;
+        // Each piece goes out when the network model says so, and not when a buffer is full.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn reset(&self, stream: TcpStream) {
+        let _ = stream.set_zero_linger();
+        drop(stream);
+    }
+}
+
+/// What a broker's end looks like in the history of the case that it ended.
+fn crash_of(plan: &Plan, history: &History, log: Vec<String>) -> Crash {
+    // Connections end a moment before the process is known to have ended; answers end before that.
+    let events = history.events();
+    let answered = events.iter().rposition(|event| matches!(event.fact, Fact::Received { .. } | Fact::Opened(_)));
+    let last = (answered.map_or(0, |at| at + 1)..events.len())
+        .find(|at| matches!(events[*at].fact, Fact::Closed { by: crate::history::EndedBy::Broker, .. } | Fact::BrokerDied))
+        .unwrap_or(events.len());
+    let sent = last_sent_before(history, last);
+    let client = sent.as_ref().and_then(|(link, _)| history.client_of(*link));
+    let client = client.and_then(|client| plan.clients.get(client as usize));
+    Crash {
+        cases: vec![format!("{} {}", plan.full_name(), plan.version)],
+        client: client.map(|client| client.name.clone()),
+        packet: sent.map(|(_, packet)| packet),
+        version: client.map_or(plan.version, |client| client.version),
+        log,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_has_a_url() {
+        for (url, expected) in [
+            ("mqtt://127.0.0.1:2883", "127.0.0.1:2883"),
+            ("mqtt://127.0.0.1", "127.0.0.1:1883"),
+            ("127.0.0.1:7", "127.0.0.1:7"),
+            ("tcp://me:secret@127.0.0.1:7/", "127.0.0.1:7"),
+            ("mqtt://[::1]:1884", "[::1]:1884"),
+            ("mqtt://[::1]", "[::1]:1883"),
+        ] {
+            let Ok(Target::Address { addresses, .. }) = Target::from_url(url) else { panic!("{url}") };
+            assert_eq!(addresses, [expected.parse().expect("an address")], "{url}");
+        }
+        let Ok(Target::Address { credentials, .. }) = Target::from_url("mqtt://me:a:b@127.0.0.1") else { panic!() };
+        let credentials = credentials.expect("they are there");
+        assert_eq!((credentials.user_name.as_str(), credentials.password.as_str()), ("me", "a:b"));
+        for wrong in ["mqtts://127.0.0.1", "mqtt://", "mqtt://127.0.0.1:port", "mqtt://127.0.0.1:1883/path"] {
+            assert!(matches!(Target::from_url(wrong), Err(LiveError::Url { .. })), "{wrong}");
+        }
+    }
+}

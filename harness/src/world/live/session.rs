@@ -1,0 +1,672 @@
+//! One run over many cases: what is started when, what runs beside what, and what becomes of a result.
+//!
+//! Never the case: two dispatchers; everything is decided between two results, by one task.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reference_broker::codec::ProtocolVersion;
+use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::history::History;
+use crate::profile::Credentials;
+use crate::run::{Stage, StageOptions};
+use crate::scenario::{BrokerAct, Plan};
+use crate::verdict::{Finding, Verdict, Weight};
+use crate::world::Played;
+use crate::world::drive::{Control, Reporter, drive};
+
+use super::probe::{Probe, Traces, probe};
+use super::process::{Server, Yard, version_of};
+use super::sort::{Place, place};
+use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, Tcp, crash_of};
+
+/// How often the dispatcher looks whether the run was interrupted.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How long after its connections a process may end.
+const DYING: Duration = Duration::from_millis(150);
+/// Questions to a broker after a case that went wrong, before it is given up.
+const QUESTIONS: usize = 5;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The exit code of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+pub(super) fn run(
+    target: &Target,
+    cases: Vec<LiveCase>,
+    options: &LiveOptions<'_>,
+    each: &mut dyn FnMut(LiveOutcome),
+) -> Result<Summary, LiveError> {
+    let mut slots = Vec::new();
+    let mut shared = VecDeque::new();
+    let mut alone = VecDeque::new();
+    let mut skipped = Vec::new();
+    for case in cases {
+        let (plan, place) = place(&case, target, options)
+            .map_err(|problems| LiveError::Plan { case: case.scenario.full_name(), problems })?;
+        match place {
+            Place::Nowhere(reason) => {
+                skipped.push(LiveOutcome { skipped: Some(reason), ..outcome(case.index, plan) });
+                continue;
+            }
+            Place::Shared => shared.push_back((slots.len(), Turn::First)),
+            Place::Alone => alone.push_back((slots.len(), Turn::First)),
+        }
+        slots.push(Some(Slot {
+            index: case.index,
+            plan: Rc::new(plan),
+            seed: case.seed,
+            first: None,
+            crash: None,
+            attempts: Vec::new(),
+            reruns: 0,
+        }));
+    }
+    let logs = Logs::new(options.logs.clone()).map_err(LiveError::System)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
+    // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let mut session = Session {
+            target,
+            options,
+            each,
+            slots,
+            shared,
+            alone,
+            yard: None,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            server: None,
+            running: JoinSet::new(),
+            beside: 0,
+            apart: 0,
+            deaths: Vec::new(),
+            summary: Summary { broker: target.name().to_string(), ..Summary::default() },
+            interrupted: Rc::new(Cell::new(false)),
+            logs,
+        };
+        for outcome in skipped {
+            (session.each)(outcome);
+        }
+        session.run().await
+    })
+}
+
+/// An outcome of which nothing is known.
+fn outcome(index: usize, plan: Plan) -> LiveOutcome {
+    LiveOutcome {
+        index,
+        plan,
+        played: None,
+        skipped: None,
+        unanswered: None,
+        crash: None,
+        attempts: Vec::new(),
+        real: Duration::ZERO,
+    }
+}
+
+/// Where the brokers' output goes.
+struct Logs {
+    path: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Logs {
+    fn new(wanted: Option<PathBuf>) -> std::io::Result<Logs> {
+        match wanted {
+            Some(path) => {
+                std::fs::create_dir_all(&path)?;
+                // Brokers run in folders of their own.
+                Ok(Logs { path: std::path::absolute(path)?, temporary: None })
+            }
+            None => {
+                let temporary = tempfile::Builder::new().prefix("assay-logs-").tempdir()?;
+                Ok(Logs { path: temporary.path().to_path_buf(), temporary: Some(temporary) })
+            }
+        }
+    }
+
+    /// Where the output stays, if it does.
+    fn close(&mut self, keep: bool) -> Option<PathBuf> {
+        match self.temporary.take() {
+            Some(temporary) if keep => Some(temporary.keep()),
+            Some(_) => None,
+            None => Some(self.path.clone()),
+        }
+    }
+}
+
+/// Why a case is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    /// Its broker died while it ran beside others: the number of that death.
+    Suspect(usize),
+    /// It failed before.
+    Again,
+}
+
+/// A case and what is known about it.
+struct Slot {
+    index: usize,
+    plan: Rc<Plan>,
+    seed: u64,
+    first: Option<(Played, Duration)>,
+    crash: Option<Crash>,
+    attempts: Vec<Verdict>,
+    /// Runs again that are still to come.
+    reruns: usize,
+}
+
+/// A broker's end, while the one who did it is looked for.
+struct Death {
+    suspects: Vec<String>,
+    pending: usize,
+    found: bool,
+    log: Vec<String>,
+}
+
+/// What a case's task brings back.
+struct Done {
+    slot: usize,
+    turn: Turn,
+    alone: bool,
+    result: Result<Run, StartError>,
+}
+
+struct Run {
+    played: Played,
+    real: Duration,
+    /// The process ended by itself; its last output.
+    died: Option<Vec<String>>,
+    /// It cannot be connected to any more.
+    gone: bool,
+    /// The shared server it ran on.
+    server: Option<Rc<Server>>,
+}
+
+struct Session<'s, 'o> {
+    target: &'s Target,
+    options: &'s LiveOptions<'o>,
+    each: &'s mut dyn FnMut(LiveOutcome),
+    slots: Vec<Option<Slot>>,
+    shared: VecDeque<(usize, Turn)>,
+    alone: VecDeque<(usize, Turn)>,
+    yard: Option<Rc<Yard>>,
+    /// Where a broker is that was there already.
+    address: SocketAddr,
+    /// The broker on which cases run side by side.
+    server: Option<Rc<Server>>,
+    running: JoinSet<Done>,
+    /// How many run side by side, and how many have a broker to themselves.
+    beside: usize,
+    apart: usize,
+    deaths: Vec<Death>,
+    summary: Summary,
+    interrupted: Rc<Cell<bool>>,
+    logs: Logs,
+}
+
+impl Session<'_, '_> {
+    async fn run(mut self) -> Result<Summary, LiveError> {
+        if self.slots.is_empty() {
+            return Ok(self.end());
+        }
+        if let Target::Profile(profile) = self.target {
+            let assay = match &self.options.assay {
+                Some(path) => path.clone(),
+                None => std::env::current_exe().map_err(LiveError::System)?,
+            };
+            let yard =
+                Yard::new((**profile).clone(), assay, self.logs.path.clone(), self.options.nonce);
+            self.yard = Some(Rc::new(yard));
+        }
+        self.listen_to_signals();
+        match self.target {
+            Target::Profile(profile) => {
+                if let Some(version) = version_of(profile).await {
+                    self.summary.broker = format!("{} ({version})", profile.name);
+                }
+                // The first start proves the profile, whoever runs on it.
+                match self.start().await {
+                    Some(Ok(server)) => self.server = Some(server),
+                    Some(Err(error)) => {
+                        self.logs.close(true);
+                        return Err(LiveError::Start(error));
+                    }
+                    None => return Ok(self.end()),
+                }
+                if self.shared.is_empty() {
+                    self.server = None;
+                }
+            }
+            Target::Address { url, addresses, .. } => match self.find(addresses).await {
+                Ok(address) => self.address = address,
+                Err(Probe::Refuses) => return Err(LiveError::Refused { url: url.clone() }),
+                Err(_) => return Err(LiveError::Silent { url: url.clone() }),
+            },
+        }
+        while !self.is_interrupted() {
+            self.fill().await;
+            match timeout(GLANCE, self.running.join_next()).await {
+                Err(_) => {}
+                Ok(None) if self.shared.is_empty() && self.alone.is_empty() => break,
+                Ok(None) => {}
+                Ok(Some(Ok(done))) => self.take(done),
+                Ok(Some(Err(error))) => {
+                    if error.is_panic() {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+            }
+        }
+        Ok(self.end())
+    }
+
+    /// Ends the run; what is known is handed out.
+    fn end(mut self) -> Summary {
+        self.summary.interrupted = self.is_interrupted();
+        self.running.abort_all();
+        self.server = None;
+        for number in 0..self.slots.len() {
+            if self.slots[number].as_ref().is_some_and(|slot| slot.first.is_some()) {
+                self.hand_out(number, None);
+            }
+        }
+        let keep = !self.summary.unexplained.is_empty() || !self.deaths.is_empty() || self.summary.lost.is_some();
+        self.summary.logs = self.logs.close(keep);
+        self.summary
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.get() || self.options.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// The first signal ends the run in order, the second at once.
+    fn listen_to_signals(&self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            let Ok(mut signals) = signal(kind) else { continue };
+            let interrupted = Rc::clone(&self.interrupted);
+            let yard = self.yard.clone();
+            spawn_local(async move {
+                while signals.recv().await.is_some() {
+                    if interrupted.replace(true) {
+                        if let Some(yard) = &yard {
+                            yard.kill_all();
+                        }
+                        std::process::exit(INTERRUPTED);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Waits for something unless the run is interrupted.
+    async fn unless_interrupted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        while !self.is_interrupted() {
+            if let Ok(done) = timeout(GLANCE, future.as_mut()).await {
+                return Some(done);
+            }
+        }
+        None
+    }
+
+    async fn start(&self) -> Option<Result<Rc<Server>, StartError>> {
+        let yard = self.yard.as_ref()?;
+        self.unless_interrupted(yard.start(&[])).await
+    }
+
+    /// The address at which a broker answers.
+    async fn find(&self, addresses: &[SocketAddr]) -> Result<SocketAddr, Probe> {
+        let mut worst = Probe::Refuses;
+        for _ in 0..QUESTIONS {
+            for address in addresses {
+                for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
+                    match probe(*address, version, &self.probe_id(), self.target.credentials()).await {
+                        Probe::Answers => return Ok(*address),
+                        Probe::Silent => worst = Probe::Silent,
+                        Probe::Refuses => break,
+                    }
+                }
+            }
+            if self.is_interrupted() {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        Err(worst)
+    }
+
+    fn probe_id(&self) -> String {
+        format!("assayprobe{:x}", self.options.nonce & 0xFF_FFFF)
+    }
+
+    /// Sets as many cases going as may run now.
+    async fn fill(&mut self) {
+        if let Some(reason) = self.summary.lost.clone() {
+            return self.give_up(&reason);
+        }
+        let process = self.yard.is_some();
+        while self.beside < self.options.jobs.max(1) && (process || self.apart == 0) {
+            if self.shared.is_empty() {
+                break;
+            }
+            if process && self.server.is_none() {
+                match self.start().await {
+                    Some(Ok(server)) => self.server = Some(server),
+                    Some(Err(error)) => {
+                        let reason = format!("the broker did not start again: {error}");
+                        self.summary.lost = Some(reason.clone());
+                        return self.give_up(&reason);
+                    }
+                    None => return,
+                }
+            }
+            let Some((slot, turn)) = self.shared.pop_front() else { break };
+            self.spawn(slot, turn, false);
+        }
+        let most = if process { self.options.brokers.max(1) } else { 1 };
+        while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
+            let Some((slot, turn)) = self.alone.pop_front() else { break };
+            self.spawn(slot, turn, true);
+        }
+    }
+
+    fn spawn(&mut self, number: usize, turn: Turn, alone: bool) {
+        // Its outcome may have been handed out meanwhile.
+        let Some(slot) = &self.slots[number] else { return };
+        if alone {
+            self.apart += 1;
+        } else {
+            self.beside += 1;
+        }
+        let errand = Errand {
+            plan: Rc::clone(&slot.plan),
+            seed: slot.seed,
+            stage: self.options.stage,
+            client_id: self.probe_id(),
+            credentials: self.target.credentials().cloned(),
+        };
+        let (yard, server, address) = (self.yard.clone(), self.server.clone(), self.address);
+        self.running.spawn_local(async move {
+            let result = match yard {
+                Some(yard) if alone => errand.on_its_own(&yard).await,
+                Some(_) => match server {
+                    Some(server) => Ok(errand.beside_others(server).await),
+                    None => Err(StartError::Files("there is no broker".into())),
+                },
+                None => Ok(errand.at(address).await),
+            };
+            Done { slot: number, turn, alone, result }
+        });
+    }
+
+    /// What becomes of a result.
+    fn take(&mut self, done: Done) {
+        let number = done.slot;
+        let together = self.beside + self.apart;
+        if done.alone {
+            self.apart -= 1;
+        } else {
+            self.beside -= 1;
+        }
+        let run = match done.result {
+            Ok(run) => run,
+            Err(error) => {
+                if let Turn::Suspect(death) = done.turn {
+                    self.cleared(death, false);
+                }
+                // If it has been run before, what is known of it stands.
+                let unknown = done.turn != Turn::Again;
+                let reason = unknown.then(|| format!("no broker could be started for it: {error}"));
+                return self.hand_out(number, reason);
+            }
+        };
+        if let (false, Some(log), Some(server)) = (done.alone, &run.died, &run.server) {
+            return self.suspect(number, log, &Rc::clone(server));
+        }
+        let options = self.options;
+        let Some(slot) = self.slots[number].as_mut() else { return };
+        let verdict = (options.judge)(&slot.plan, &run.played);
+        let died = run.died.is_some();
+        if run.gone {
+            return self.lost(number, run, together);
+        }
+        if self.summary.lost.is_some() && verdict == Verdict::Fail {
+            // It failed beside the one that noticed, and nobody can ask again.
+            let reason = self.summary.lost.clone();
+            slot.first.get_or_insert((run.played, run.real));
+            return self.hand_out(number, reason);
+        }
+        if let Some(log) = run.died
+            && slot.crash.is_none()
+        {
+            slot.crash = Some(crash_of(&slot.plan, &run.played.history, log));
+        }
+        slot.attempts.push(verdict);
+        match done.turn {
+            Turn::Again => slot.reruns -= 1,
+            Turn::First | Turn::Suspect(_) => {
+                slot.first = Some((run.played, run.real));
+                if verdict == Verdict::Fail {
+                    slot.reruns = options.reruns;
+                    for _ in 0..options.reruns {
+                        self.alone.push_back((number, Turn::Again));
+                    }
+                }
+            }
+        }
+        let over = slot.reruns == 0;
+        if let Turn::Suspect(death) = done.turn {
+            self.cleared(death, died);
+        }
+        if over {
+            self.hand_out(number, None);
+        }
+    }
+
+    /// The broker died under several cases: each is asked again with a broker to itself.
+    fn suspect(&mut self, number: usize, log: &[String], server: &Rc<Server>) {
+        if self.server.as_ref().is_some_and(|current| Rc::ptr_eq(current, server)) {
+            self.server = None;
+            self.deaths.push(Death { suspects: Vec::new(), pending: 0, found: false, log: log.to_vec() });
+        }
+        let death = self.deaths.len() - 1;
+        if let Some(slot) = &self.slots[number] {
+            self.deaths[death].suspects.push(format!("{} {}", slot.plan.full_name(), slot.plan.version));
+        }
+        self.deaths[death].pending += 1;
+        self.alone.push_back((number, Turn::Suspect(death)));
+    }
+
+    /// A suspect has been asked again.
+    fn cleared(&mut self, number: usize, found: bool) {
+        let death = &mut self.deaths[number];
+        death.pending -= 1;
+        death.found |= found;
+        if death.pending == 0 && !death.found {
+            self.summary.unexplained.push(Crash {
+                cases: death.suspects.clone(),
+                client: None,
+                packet: None,
+                version: ProtocolVersion::V5,
+                log: death.log.clone(),
+            });
+        }
+    }
+
+    /// A broker that nobody here can start again is gone.
+    fn lost(&mut self, number: usize, run: Run, together: usize) {
+        let Some(slot) = self.slots[number].as_mut() else { return };
+        let name = format!("{} {}", slot.plan.full_name(), slot.plan.version);
+        let beside = match together {
+            0 | 1 => String::new(),
+            count => format!(", which ran beside {} others", count - 1),
+        };
+        let reason = format!("the broker at {} accepts no connection any more since {name}{beside}", self.address);
+        let crash = crash_of(&slot.plan, &run.played.history, Vec::new());
+        let alone = together <= 1;
+        if alone {
+            slot.attempts.push((self.options.judge)(&slot.plan, &run.played));
+            slot.crash = Some(crash);
+        } else {
+            self.summary.unexplained.push(crash);
+        }
+        slot.first.get_or_insert((run.played, run.real));
+        self.summary.lost.get_or_insert(reason.clone());
+        self.hand_out(number, (!alone).then_some(reason));
+    }
+
+    /// Nothing more can be asked.
+    fn give_up(&mut self, reason: &str) {
+        let left: Vec<(usize, Turn)> = self.shared.drain(..).chain(self.alone.drain(..)).collect();
+        for (number, turn) in left {
+            match turn {
+                // What is known of it stands.
+                Turn::Again => self.hand_out(number, None),
+                Turn::First | Turn::Suspect(_) => self.hand_out(number, Some(reason.to_string())),
+            }
+        }
+    }
+
+    fn hand_out(&mut self, number: usize, unanswered: Option<String>) {
+        let Some(slot) = self.slots[number].take() else { return };
+        let (played, real) = slot.first.map_or((None, Duration::ZERO), |(played, real)| (Some(played), real));
+        (self.each)(LiveOutcome {
+            played,
+            unanswered,
+            crash: slot.crash,
+            attempts: slot.attempts,
+            real,
+            ..outcome(slot.index, Rc::unwrap_or_clone(slot.plan))
+        });
+    }
+}
+
+/// What a task needs to play a case.
+struct Errand {
+    plan: Rc<Plan>,
+    seed: u64,
+    stage: StageOptions,
+    client_id: String,
+    credentials: Option<Credentials>,
+}
+
+impl Errand {
+    /// On a broker that is started for it and ended after it.
+    async fn on_its_own(self, yard: &Rc<Yard>) -> Result<Run, StartError> {
+        let server = yard.start(&self.plan.config).await?;
+        let (played, real) = self.play(server.address, Some(Rc::clone(&server))).await;
+        let died = self.death(&played, &server).await;
+        server.kill().await;
+        Ok(Run { played, real, died, gone: false, server: None })
+    }
+
+    /// On a broker that others use at the same time.
+    async fn beside_others(self, server: Rc<Server>) -> Run {
+        let (played, real) = self.play(server.address, Some(Rc::clone(&server))).await;
+        let mut died = self.death(&played, &server).await;
+        if died.is_none() && !played.findings.is_empty() && !self.answers(server.address).await {
+            if !server.has_died() {
+                server.give_up();
+            }
+            died = Some(server.log());
+        }
+        if died.is_none() {
+            self.clear(&played, server.address).await;
+        }
+        Run { played, real, died, gone: false, server: Some(server) }
+    }
+
+    /// On a broker that was there before.
+    async fn at(self, address: SocketAddr) -> Run {
+        let (played, real) = self.play(address, None).await;
+        let gone = !played.findings.is_empty() && !self.answers(address).await;
+        if !gone {
+            self.clear(&played, address).await;
+        }
+        Run { played, real, died: None, gone, server: None }
+    }
+
+    /// Plays the case; a panic of the harness is a finding about the harness.
+    async fn play(&self, address: SocketAddr, server: Option<Rc<Server>>) -> (Played, Duration) {
+        let began = Instant::now();
+        let (plan, seed, options) = (Rc::clone(&self.plan), self.seed, self.stage);
+        let task = spawn_local(async move {
+            let mut stage = Stage::new(&plan, seed, options);
+            drive(&mut stage, Tcp(address), &mut Hand(server)).await;
+            let (history, findings) = stage.finish();
+            Played { history, findings }
+        });
+        let played = task.await.unwrap_or_else(|error| Played {
+            history: History::new(),
+            findings: vec![Finding {
+                weight: Weight::Harness,
+                requirement: self.plan.requirements.first().cloned().unwrap_or_default(),
+                also: Vec::new(),
+                expected: "the harness plays the plan to its end".into(),
+                observed: error.to_string(),
+                events: Vec::new(),
+                step: None,
+                by: "live".into(),
+            }],
+        });
+        (played, began.elapsed())
+    }
+
+    /// The last output of a process that ended by itself.
+    async fn death(&self, played: &Played, server: &Server) -> Option<Vec<String>> {
+        let died = if played.findings.is_empty() { server.has_died() } else { server.dies_within(DYING).await };
+        died.then(|| server.log())
+    }
+
+    /// Whether the broker still answers somebody who has done nothing wrong.
+    async fn answers(&self, address: SocketAddr) -> bool {
+        for _ in 0..QUESTIONS {
+            for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
+                if probe(address, version, &self.client_id, self.credentials.as_ref()).await == Probe::Answers {
+                    return true;
+                }
+            }
+            sleep(PAUSE).await;
+        }
+        false
+    }
+
+    async fn clear(&self, played: &Played, address: SocketAddr) {
+        let plan = &self.plan;
+        let version = |client: u32| plan.clients.get(client as usize).map_or(plan.version, |client| client.version);
+        let traces = Traces::of(&played.history, version);
+        traces.clear(address, &self.client_id, self.credentials.as_ref()).await;
+    }
+}
+
+/// The hand on a broker's process, if there is one.
+struct Hand(Option<Rc<Server>>);
+
+impl Control for Hand {
+    fn attach(&mut self, reporter: Reporter) {
+        if let Some(server) = &self.0 {
+            server.attach(reporter);
+        }
+    }
+
+    fn act(&mut self, act: BrokerAct) {
+        if let Some(server) = &self.0 {
+            spawn_local(Rc::clone(server).act(act));
+        }
+    }
+}
