@@ -165,7 +165,10 @@ pub fn play_simulated(job: &Job<'_>, world: WorldKind, config: &Config) -> Outco
         }
     };
     let started = Stopwatch::start();
-    let played = world::core::play(&plan, job.seed, stage_options, config);
+    let played = match world {
+        WorldKind::Sim => world::sim::play(&plan, job.seed, stage_options, config),
+        _ => world::core::play(&plan, job.seed, stage_options, config),
+    };
     Outcome::judged(job.index, plan, played.history, started.elapsed())
 }
 

@@ -2,18 +2,23 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reference_broker::core::Config;
 
+use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
 use crate::report::console::{Tally, failure, line};
+use crate::profile::Profile;
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
+use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
 use crate::session::{Job, Outcome, Selection, Stopwatch, jobs, run_simulated, simulated_options};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, verdict_of};
+use crate::world::live::{LiveCase, LiveOptions, LiveOutcome, Target};
 
 use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print, world};
 
@@ -34,7 +39,7 @@ pub struct RunArguments {
     /// Seed of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 16]
+    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 32]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// `console`, or `json=FILE` (repeatable)
@@ -301,10 +306,111 @@ pub fn run(arguments: &RunArguments) -> u8 {
     sink.finish(false, watch.elapsed().as_secs_f64())
 }
 
-fn live(sink: Sink<'_>, watch: &Stopwatch) -> u8 {
-    complain("error: the live world is not there yet");
-    let _ = (watch, sink.arguments.max_wait);
-    USAGE
+/// The live world: a broker that a profile starts, or one that is there.
+fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
+    let arguments = sink.arguments;
+    let target = match (&arguments.profile, &arguments.broker) {
+        (Some(wanted), _) => match Profile::load(wanted) {
+            Ok(profile) => Target::Profile(Box::new(profile)),
+            Err(error) => {
+                complain(&error.render(super::colour()));
+                return USAGE;
+            }
+        },
+        (None, url) => match Target::from_url(url.as_deref().unwrap_or_default()) {
+            Ok(target) => target,
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return USAGE;
+            }
+        },
+    };
+    let cases = sink
+        .jobs
+        .iter()
+        .map(|job| LiveCase { index: job.index, scenario: job.scenario.clone(), version: job.version, seed: job.seed })
+        .collect();
+    let defaults = LiveOptions::default();
+    let options = LiveOptions {
+        jobs: arguments.jobs.unwrap_or(defaults.jobs),
+        brokers: arguments.jobs.unwrap_or(defaults.brokers).min(defaults.brokers),
+        nonce: nonce(),
+        max_wait: Duration::from_secs(arguments.max_wait),
+        judge: &|plan, played| verdict_of(&check(plan, &played.history)),
+        ..defaults
+    };
+    let result = crate::world::live::run(&target, cases, &options, &mut |found| {
+        let verdict = found.verdict();
+        let reason = live_reason(&found);
+        let options = PlanOptions {
+            tolerance: found.plan.tolerance,
+            topic_prefix: found.plan.options.topic_prefix.clone(),
+            client_id_prefix: found.plan.options.client_id_prefix.clone(),
+        };
+        let mut outcome = match found.played {
+            Some(played) => Outcome::judged(found.index, found.plan, played.history, found.real),
+            None => Outcome::skipped(found.index, String::new()),
+        };
+        outcome.verdict = verdict;
+        if let Some(reason) = reason {
+            outcome.reason = reason;
+        }
+        sink.take(&outcome, &options);
+        if let Some(crash) = &found.crash {
+            let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
+            let client = crash.client.as_deref().unwrap_or("nobody");
+            let log = crash.log.iter().rev().take(12).rev().map(|line| format!("  │ {line}")).collect::<Vec<_>>();
+            sink.bar.suspend(|| {
+                print(&format!("the broker died after {client} had sent {packet}; the last lines of its output:\n{}\n", log.join("\n")));
+            });
+        }
+    });
+    match result {
+        Ok(done) => {
+            if !done.broker.is_empty() {
+                sink.broker = done.broker;
+            }
+            if let Some(lost) = &done.lost {
+                complain(&format!("error: {lost}"));
+            }
+            for crash in &done.unexplained {
+                complain(&format!("warning: the broker died during {} and did not do it again", crash.cases.join(", ")));
+            }
+            let unreachable = done.lost.is_some();
+            let code = sink.finish(done.interrupted, watch.elapsed().as_secs_f64());
+            if let Some(logs) = done.logs {
+                print(&format!("the broker's output: {}", logs.display()));
+            }
+            if unreachable && code != 1 && code != HARNESS { USAGE } else { code }
+        }
+        Err(error) => {
+            sink.bar.finish_and_clear();
+            complain(&format!("error: {error}"));
+            USAGE
+        }
+    }
+}
+
+/// Why an outcome of the live world is what it is, where its findings do not say it.
+fn live_reason(found: &LiveOutcome) -> Option<String> {
+    if let Some(reason) = found.skipped.as_ref().or(found.unanswered.as_ref()) {
+        return Some(reason.clone());
+    }
+    if let Some((failed, runs)) = found.flaky() {
+        return Some(format!("flaky: it failed in {failed} of {runs} runs"));
+    }
+    if let Some(crash) = &found.crash {
+        let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
+        return Some(format!("the broker died after {} had sent {packet}", crash.client.as_deref().unwrap_or("nobody")));
+    }
+    None
+}
+
+/// Makes topics and Client Identifiers of a live run its own: brokers remember.
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the live world takes place in real time")]
+fn nonce() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
 /// A scenario file, once more, in the default world.

@@ -235,6 +235,8 @@ pub struct Plan {
     pub verify: Vec<VerifyPlan>,
     /// Added to every upper limit of the world.
     pub tolerance: Duration,
+    /// How it was fitted to its world.
+    pub options: PlanOptions,
 }
 
 /// How long an answer may take if the step does not say it.
@@ -307,6 +309,7 @@ impl Plan {
             steps,
             verify,
             tolerance: options.tolerance,
+            options: options.clone(),
         })
     }
 

@@ -191,13 +191,17 @@ impl fmt::Debug for LiveOptions<'_> {
 impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
-            jobs: 16,
-            brokers: 8,
+            jobs: 32,
+            brokers: 16,
             nonce: 0,
             max_wait: Duration::from_secs(60),
             tolerance: None,
             // Real links have a latency of their own.
-            stage: StageOptions { latency: Duration::ZERO, ..StageOptions::default() },
+            stage: StageOptions {
+                latency: Duration::ZERO,
+                quiet: Duration::from_millis(400),
+                ..StageOptions::default()
+            },
             reruns: 3,
             logs: None,
             assay: None,
