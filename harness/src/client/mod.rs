@@ -88,6 +88,10 @@ pub struct Client {
     outbox: Vec<Vec<u8>>,
 }
 
+/// How many QoS 1 and 2 messages the client has in flight at most, whatever the broker allows: 3.1.1 has no flow
+/// control, and brokers limit what they take.
+const SEND_WINDOW: usize = 16;
+
 /// The client counts its own identifiers from here, so that small ones are the script's.
 const FIRST_ID: u16 = 101;
 
@@ -146,7 +150,7 @@ impl Client {
             connect_by_script: script_sent,
             keep_alive: Duration::ZERO,
             last_sent: now,
-            receive_maximum: 65_535,
+            receive_maximum: SEND_WINDOW,
             silent: false,
             by_script,
         });
@@ -307,7 +311,7 @@ impl Client {
                     connection.keep_alive = Duration::from_secs(u64::from(seconds));
                 }
                 if let Some(maximum) = connack.properties.number(PropertyId::ReceiveMaximum) {
-                    connection.receive_maximum = maximum as usize;
+                    connection.receive_maximum = (maximum as usize).min(SEND_WINDOW);
                 }
                 if !connack.session_present && self.version != ProtocolVersion::V3_1 {
                     // MQTT-3.2.2-5: without a session at the broker there is none at the client.

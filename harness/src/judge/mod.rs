@@ -203,7 +203,7 @@ impl<'p> Judge<'p> {
             observed: observed.into(),
             events,
             step,
-            by: "step".into(),
+            by: if step.is_some() { "step" } else { "verify" }.into(),
         });
     }
 
@@ -309,7 +309,7 @@ impl<'p> Judge<'p> {
                         self.clients[client].inbox.remove(at);
                         if !expect.after.is_zero() && inbound.at < began + expect.after {
                             let expected = format!("not earlier than {}", format_duration(expect.after));
-                            let observed = format!("{} after {}", packet.packet_type(), format_duration(inbound.at - began));
+                            let observed = format!("{} after {}", packet.packet_type(), format_duration(Duration::from_millis((inbound.at - began).as_millis() as u64)));
                             self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event]);
                         } else {
                             self.done();
@@ -410,7 +410,7 @@ impl<'p> Judge<'p> {
         }
         if !expect.after.is_zero() && closed.at < began + expect.after {
             let expected = format!("the connection stays for {}", format_duration(expect.after));
-            let observed = format!("the broker closed it after {}", format_duration(closed.at - began));
+            let observed = format!("the broker closed it after {}", format_duration(Duration::from_millis((closed.at - began).as_millis() as u64)));
             self.fail(Weight::Violation, &[], expected, observed, events);
             return;
         }
@@ -598,7 +598,7 @@ impl<'p> Judge<'p> {
         let plan = self.plan;
         let Some(plan_step) = plan.steps.get(step as usize) else { return };
         let began = self.current.map_or(now, |(_, began)| began);
-        let waited = format_duration(now - began);
+        let waited = format_duration(Duration::from_millis((now - began).as_millis() as u64));
         match &plan_step.act {
             StepAct::Wait(_) => self.done(),
             StepAct::Client { client, act, .. } => match act {

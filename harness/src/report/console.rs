@@ -40,23 +40,33 @@ pub fn failure(outcome: &Outcome, replay: &str) -> String {
         plan.version
     );
     let _ = writeln!(out, "     {}", plan.title);
-    for finding in heaviest(&outcome.findings).into_iter().take(4) {
+    let shown = heaviest(&outcome.findings);
+    let mut last: Option<&str> = None;
+    for finding in shown.iter().take(4) {
         let catalogue = Catalogue::of(plan.version);
-        let mut ids = vec![finding.requirement.clone()];
-        ids.extend(finding.also.iter().cloned());
-        let _ = writeln!(out, "\n  requirement  {BOLD}{}{BOLD:#}", ids.join(", "));
-        if let Some(requirement) = catalogue.get(&finding.requirement) {
-            for line in wrap(&requirement.statement, 88) {
-                let _ = writeln!(out, "               {DIM}{line}{DIM:#}");
+        if last != Some(finding.requirement.as_str()) {
+            let mut ids = vec![finding.requirement.clone()];
+            ids.extend(finding.also.iter().cloned());
+            let _ = writeln!(out, "\n  requirement  {BOLD}{}{BOLD:#}", ids.join(", "));
+            if let Some(requirement) = catalogue.get(&finding.requirement) {
+                for line in wrap(&requirement.statement, 88) {
+                    let _ = writeln!(out, "               {DIM}{line}{DIM:#}");
+                }
             }
         }
+        last = Some(finding.requirement.as_str());
         let _ = writeln!(out, "  expected     {}", finding.expected);
         let _ = writeln!(out, "  observed     {RED}{}{RED:#}", finding.observed);
         if let Some(step) = finding.step.and_then(|step| plan.steps.get(step as usize)) {
             let _ = writeln!(out, "  at step      {}", step.text);
+        } else if finding.by == "verify" {
+            let _ = writeln!(out, "  found by     `verify`, when everything had settled");
         } else {
             let _ = writeln!(out, "  found by     the always-on checker of {}", finding.by);
         }
+    }
+    if shown.len() > 4 {
+        let _ = writeln!(out, "  … and {} more findings", shown.len() - 4);
     }
     let events: Vec<u32> = heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
     let _ = writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));

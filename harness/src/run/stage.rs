@@ -116,6 +116,8 @@ pub struct Stage<'p> {
     outputs: VecDeque<Output>,
     next_step: usize,
     awaited: Option<BrokerEvent>,
+    /// The connection whose RST ends the current step.
+    awaited_reset: Option<Link>,
     phase: Phase,
     now: Time,
     /// How far into the bounds: the latest time at which the plan can still be running.
@@ -153,6 +155,7 @@ impl<'p> Stage<'p> {
             outputs: VecDeque::new(),
             next_step: 0,
             awaited: None,
+            awaited_reset: None,
             phase: Phase::Steps,
             now: Time::ZERO,
             latest: Time::ZERO + longest + options.patience + options.quiet + Duration::from_secs(60),
@@ -282,6 +285,10 @@ impl<'p> Stage<'p> {
             if self.lines[number].reset_at.is_some_and(|at| at <= self.now) {
                 self.lines[number].reset_at = None;
                 self.network.send(Link(number as u32), Towards::Broker, Piece::Rst, self.now);
+                if self.awaited_reset == Some(Link(number as u32)) {
+                    self.awaited_reset = None;
+                    self.judge.acted();
+                }
             }
         }
         for client in 0..self.clients.len() {
@@ -440,6 +447,15 @@ impl<'p> Stage<'p> {
                 self.clients[client].disconnect(disconnect.clone(), now);
                 self.flush(client);
                 self.leave(client, Cut::Close);
+            }
+            Act::LoseConnection(Cut::Reset) => {
+                // What the client has sent before arrives before the RST; the step lasts until that is sent.
+                self.flush(client);
+                if let Some(link) = self.clients[client].link() {
+                    self.end_at_client(link, Cut::Reset, EndedBy::Client, Ending::Reset, true);
+                    self.awaited_reset = Some(link);
+                    return true;
+                }
             }
             Act::LoseConnection(cut) => self.leave(client, *cut),
             Act::FallSilent => self.clients[client].fall_silent(),
