@@ -48,18 +48,18 @@ impl Refusal {
 
 impl Broker {
     /// A well-formed CONNECT, the first packet of its connection.
-    pub(super) fn take_connect(&mut self, id: ConnectionId, connect: Connect<'_>) {
+    pub(super) fn take_connect(&mut self, id: ConnectionId, connect: &Connect<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.version = connect.version;
         let limit = connect.properties.number(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX);
         connection.packet_limit = self.seam.packet_limit(limit);
         connection.wants_diagnostics =
             connect.properties.number(PropertyId::RequestProblemInformation) != Some(0);
-        if let Err(refusal) = self.admit(&connect) {
+        if let Err(refusal) = self.admit(connect) {
             return self.refuse(id, &refusal);
         }
         let Some(method) = connect.properties.text(PropertyId::AuthenticationMethod) else {
-            return self.accept(id, &connect, None);
+            return self.accept(id, connect, None);
         };
         let method: Box<str> = method.into();
         let data = connect.properties.binary(PropertyId::AuthenticationData);
@@ -72,13 +72,13 @@ impl Broker {
         }
         match step {
             AuthStep::Continue(data) => {
-                let pending = Box::new(Pending { connect: connect.into_owned(), round: 1 });
+                let pending = Box::new(Pending { connect: connect.clone().into_owned(), round: 1 });
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.phase = Phase::Authenticating(pending);
                 }
                 self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
             }
-            AuthStep::Success(data) => self.accept(id, &connect, data.as_deref()),
+            AuthStep::Success(data) => self.accept(id, connect, data.as_deref()),
             AuthStep::Failure(reason) => self.refuse_authentication(id, reason),
         }
     }
@@ -259,7 +259,7 @@ impl Broker {
             if assigned { Cow::Owned(self.new_client_id()) } else { Cow::Borrowed(&connect.client_id) };
         let held = self.take_over(id, &client_id);
         let (session, present) = self.open_session(id, connect, &client_id);
-        self.open_connection(id, session, connect);
+        self.open_connection(id, session, connect, present);
         let assigned = assigned.then_some(&*client_id);
         let shown = self.seam.session_present(present, connect.clean_start);
         let connack = self.connack(id, connect, shown, assigned, auth_data);
@@ -344,13 +344,20 @@ impl Broker {
         self.seam.session_expiry(seconds)
     }
 
-    fn open_connection(&mut self, id: ConnectionId, session: SessionId, connect: &Connect<'_>) {
+    fn open_connection(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        connect: &Connect<'_>,
+        resumed: bool,
+    ) {
         let keep_alive = self.keep_alive(connect);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let properties = &connect.properties;
         let receive_maximum =
             properties.number(PropertyId::ReceiveMaximum).unwrap_or(u32::from(u16::MAX)) as u16;
         connection.phase = Phase::Open(session);
+        connection.resumed = resumed;
         connection.window = self.seam.window(receive_maximum.min(self.config.send_window.0));
         let aliases = properties.number(PropertyId::TopicAliasMaximum).unwrap_or(0) as u16;
         connection.alias_limit = self.seam.alias_limit(aliases);
