@@ -1,7 +1,6 @@
-//! CONNECT (section 3.1): checked, authenticated, acknowledged; and AUTH (section 3.15).
+//! CONNECT (section 3.1): checked, carried out, acknowledged.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Action, allows};
@@ -11,23 +10,22 @@ use super::config::{
     UnknownVersion,
 };
 use super::connection::Phase;
-use super::seam::Sending;
 use super::session::{NEVER, SessionId};
 use super::timer::Timer;
 use super::violation::{End, Moment, Violation};
 use super::will::StoredWill;
 use super::{Broker, ConnectionId, topic};
 use crate::codec::{
-    Auth, Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue,
+    Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue,
     ProtocolVersion, QoS, ReasonCode, Rule, Will,
 };
 
 /// A CONNECT whose authentication is going on.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    connect: Connect<'static>,
+    pub connect: Connect<'static>,
     /// How many AUTH packets the server has sent.
-    round: u32,
+    pub round: u32,
 }
 
 /// Why a well-formed CONNECT is refused.
@@ -81,18 +79,6 @@ impl Broker {
             AuthStep::Success(data) => self.accept(id, connect, data.as_deref()),
             AuthStep::Failure(reason) => self.refuse_authentication(id, reason),
         }
-    }
-
-    /// What the method says; `None` if there is no such method.
-    fn authenticate(
-        &self,
-        method: &str,
-        client_id: &str,
-        round: u32,
-        data: Option<&[u8]>,
-    ) -> Option<AuthStep> {
-        let method = self.config.auth_methods.iter().find(|known| known.name() == method)?;
-        Some(method.step(client_id, round, data))
     }
 
     /// Checks beyond the format (MQTT-3.1.4-2).
@@ -210,7 +196,7 @@ impl Broker {
         self.close(id, End::Refused);
     }
 
-    fn refuse_authentication(&mut self, id: ConnectionId, reason: ReasonCode) {
+    pub(super) fn refuse_authentication(&mut self, id: ConnectionId, reason: ReasonCode) {
         self.refuse(id, &Refusal::new(reason, None, "the authentication failed"));
     }
 
@@ -253,7 +239,7 @@ impl Broker {
     }
 
     /// Carries a CONNECT out: takeover, session, CONNACK, resume (MQTT-3.1.4-3 to -5).
-    fn accept(&mut self, id: ConnectionId, connect: &Connect<'_>, auth_data: Option<&[u8]>) {
+    pub(super) fn accept(&mut self, id: ConnectionId, connect: &Connect<'_>, auth_data: Option<&[u8]>) {
         let assigned = connect.client_id.is_empty();
         let client_id: Cow<'_, str> =
             if assigned { Cow::Owned(self.new_client_id()) } else { Cow::Borrowed(&connect.client_id) };
@@ -452,91 +438,6 @@ impl Broker {
                 return self.seam.assigned_client_id(client_id);
             }
         }
-    }
-
-    /// AUTH from the client: a step of the authentication, or of a re-authentication (section 4.12.1).
-    pub(super) fn take_auth(&mut self, id: ConnectionId, auth: &Auth<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Some(method) = connection.method.clone() else {
-            return self.violated(id, Violation::AuthWithoutMethod);
-        };
-        if auth.properties.text(PropertyId::AuthenticationMethod) != Some(&*method) {
-            return self.violated(id, Violation::AuthMethodChanged);
-        }
-        let data = auth.properties.binary(PropertyId::AuthenticationData);
-        match &mut connection.phase {
-            Phase::Authenticating(pending) => {
-                if auth.reason != ReasonCode::CONTINUE_AUTHENTICATION {
-                    return self.violated(id, Violation::AuthOutOfTurn);
-                }
-                let round = pending.round;
-                pending.round += 1;
-                let client_id = pending.connect.client_id.clone();
-                match self.authenticate(&method, &client_id, round, data) {
-                    Some(AuthStep::Continue(data)) => {
-                        self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
-                    }
-                    Some(AuthStep::Success(data)) => self.authenticated(id, data.as_deref()),
-                    Some(AuthStep::Failure(reason)) => self.refuse_authentication(id, reason),
-                    None => self.refuse_authentication(id, ReasonCode::BAD_AUTHENTICATION_METHOD),
-                }
-            }
-            Phase::Open(session) => {
-                let session = *session;
-                let round = match (auth.reason, connection.reauthentication) {
-                    (ReasonCode::RE_AUTHENTICATE, None) => 0,
-                    (ReasonCode::CONTINUE_AUTHENTICATION, Some(round)) => round,
-                    _ => return self.violated(id, Violation::AuthOutOfTurn),
-                };
-                self.reauthenticate(id, session, &method, round, data);
-            }
-            Phase::Awaiting => self.violated(id, Violation::FirstPacketNotConnect),
-        }
-    }
-
-    /// The authentication of a CONNECT has succeeded: it is carried out now.
-    fn authenticated(&mut self, id: ConnectionId, data: Option<&[u8]>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if let Phase::Authenticating(pending) = std::mem::replace(&mut connection.phase, Phase::Awaiting) {
-            self.accept(id, &pending.connect, data);
-        }
-    }
-
-    fn reauthenticate(
-        &mut self,
-        id: ConnectionId,
-        session: SessionId,
-        method: &str,
-        round: u32,
-        data: Option<&[u8]>,
-    ) {
-        let client_id = self.state.sessions.get(session).map(|session| Arc::clone(&session.client_id));
-        let step = self.authenticate(method, client_id.as_deref().unwrap_or_default(), round, data);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        match step {
-            Some(AuthStep::Continue(data)) => {
-                connection.reauthentication = Some(round + 1);
-                self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
-            }
-            Some(AuthStep::Success(data)) => {
-                connection.reauthentication = None;
-                self.send_auth(id, ReasonCode::SUCCESS, data.as_deref());
-            }
-            Some(AuthStep::Failure(reason)) => self.close(id, End::Reauthentication(reason)),
-            None => self.close(id, End::Reauthentication(ReasonCode::NOT_AUTHORIZED)),
-        }
-    }
-
-    fn send_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
-        let mut properties = Properties::new();
-        if let Some(method) = self.connections.get(&id).and_then(|connection| connection.method.as_deref()) {
-            properties.push(PropertyId::AuthenticationMethod, PropertyValue::Text(method));
-        }
-        if let Some(data) = data {
-            properties.push(PropertyId::AuthenticationData, PropertyValue::Binary(data));
-        }
-        self.append_diagnostics(&mut properties, id, PacketType::Auth, reason, "authentication");
-        self.send(id, Packet::Auth(Auth { reason, properties }), Sending::Answer);
     }
 }
 

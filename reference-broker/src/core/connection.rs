@@ -140,14 +140,8 @@ impl Broker {
     fn take_frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
         let Some(connection) = self.connections.get(&id) else { return };
         let version = connection.version;
-        if matches!(connection.phase, Phase::Awaiting) {
-            if frame.packet_type() != Some(PacketType::Connect) {
-                return self.violated(id, Violation::FirstPacketNotConnect);
-            }
-            return match decode_frame(frame, version) {
-                Ok(mut packet) => self.take_packet(id, &mut packet),
-                Err(error) => self.take_repaired(id, frame, error, version),
-            };
+        if matches!(connection.phase, Phase::Awaiting) && frame.packet_type() != Some(PacketType::Connect) {
+            return self.violated(id, Violation::FirstPacketNotConnect);
         }
         match decode_frame(frame, version) {
             Ok(mut packet) => self.take_packet(id, &mut packet),
