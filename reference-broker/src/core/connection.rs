@@ -143,9 +143,10 @@ impl Broker {
         if matches!(connection.phase, Phase::Awaiting) && frame.packet_type() != Some(PacketType::Connect) {
             return self.violated(id, Violation::FirstPacketNotConnect);
         }
-        match decode_frame(frame, version) {
-            Ok(mut packet) => self.take_packet(id, &mut packet),
-            Err(error) => self.take_repaired(id, frame, error, version),
+        // Matched in place: a packet that is moved is copied.
+        match &mut decode_frame(frame, version) {
+            Ok(packet) => self.take_packet(id, packet),
+            Err(error) => self.take_repaired(id, frame, *error, version),
         }
     }
 
@@ -163,9 +164,9 @@ impl Broker {
         };
         let remaining = body.len() as u32;
         let repaired = Frame { header: Header { first, remaining, len: frame.header.len }, body: &body };
-        match decode_frame(repaired, version) {
-            Ok(mut packet) => self.take_packet(id, &mut packet),
-            Err(error) => self.malformed(id, frame, error),
+        match &mut decode_frame(repaired, version) {
+            Ok(packet) => self.take_packet(id, packet),
+            Err(error) => self.malformed(id, frame, *error),
         }
     }
 
