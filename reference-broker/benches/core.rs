@@ -60,43 +60,61 @@ fn script() -> Script {
     }
 }
 
-/// Answers whatever has come out, until nothing does; answers how many packets came out.
-fn settle(broker: &mut Broker, now: Time) -> usize {
-    let mut packets = 0;
+/// Everything the broker is told in a run.
+type Inputs = Vec<(ConnectionId, Vec<u8>, Time)>;
+
+/// Plays a run with clients that answer, and records what the broker is told.
+fn record(script: &Script) -> Inputs {
+    let mut broker = Broker::new(Config::default(), 1);
+    let mut inputs = Inputs::new();
+    for (number, connect) in script.connects.iter().enumerate() {
+        let id = ConnectionId(number as u64);
+        broker.opened(id, Time::ZERO);
+        tell(&mut broker, &mut inputs, id, connect.clone(), Time::ZERO);
+        if number < 2 {
+            tell(&mut broker, &mut inputs, id, script.subscribe.clone(), Time::ZERO);
+        }
+    }
+    for (number, (client, publish)) in script.publishes.iter().enumerate() {
+        let now = Time::from_millis(600 * number as u64);
+        tell(&mut broker, &mut inputs, ConnectionId(*client), publish.clone(), now);
+    }
+    inputs
+}
+
+/// Tells the broker something, and what its clients answer to what it says, until nobody says anything.
+fn tell(broker: &mut Broker, inputs: &mut Inputs, id: ConnectionId, bytes: Vec<u8>, now: Time) {
+    broker.received(id, &bytes, now);
+    inputs.push((id, bytes, now));
     while let Some(output) = broker.poll_output() {
         let Output::Send { connection, bytes } = output else { continue };
-        packets += 1;
         let Ok(Some((packet, _))) = decode(&bytes, VERSION) else { continue };
-        let (first, id) = match packet {
+        let (first, packet_id) = match packet {
             Packet::Publish(Publish { qos: QoS::AtLeastOnce, packet_id: Some(id), .. }) => (0x40, id),
             Packet::Publish(Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), .. }) => (0x50, id),
             Packet::Pubrec(Ack { packet_id, .. }) => (0x62, packet_id),
             Packet::Pubrel(Ack { packet_id, .. }) => (0x70, packet_id),
             _ => continue,
         };
-        let [high, low] = id.to_be_bytes();
-        broker.received(connection, &[first, 2, high, low], now);
+        let [high, low] = packet_id.to_be_bytes();
+        let answer = vec![first, 2, high, low];
+        broker.received(connection, &answer, now);
+        inputs.push((connection, answer, now));
     }
-    packets
 }
 
-/// One whole run; two clients subscribe.
-fn run(script: &Script) -> usize {
+/// The broker's part of a run, alone; answers how many packets came out.
+fn replay(inputs: &Inputs) -> usize {
     let mut broker = Broker::new(Config::default(), 1);
-    let mut packets = 0;
-    for (number, connect) in script.connects.iter().enumerate() {
-        let id = ConnectionId(number as u64);
-        broker.opened(id, Time::ZERO);
-        broker.received(id, connect, Time::ZERO);
-        if number < 2 {
-            broker.received(id, &script.subscribe, Time::ZERO);
-        }
-        packets += settle(&mut broker, Time::ZERO);
+    for number in 0..CLIENTS {
+        broker.opened(ConnectionId(number), Time::ZERO);
     }
-    for (number, (client, publish)) in script.publishes.iter().enumerate() {
-        let now = Time::from_millis(600 * number as u64);
-        broker.received(ConnectionId(*client), publish, now);
-        packets += settle(&mut broker, now);
+    let mut packets = 0;
+    for (id, bytes, now) in inputs {
+        broker.received(*id, bytes, *now);
+        while broker.poll_output().is_some() {
+            packets += 1;
+        }
     }
     packets
 }
@@ -106,9 +124,9 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    let script = script();
-    println!("{} packets from the broker in a run", run(&script));
+    let inputs = record(&script());
+    println!("{} packets to the broker in a run, {} from it", inputs.len(), replay(&inputs));
     criterion
-        .bench_function("core/4-clients-100-messages", |bencher| bencher.iter(|| run(black_box(&script))));
+        .bench_function("core/4-clients-100-messages", |bencher| bencher.iter(|| replay(black_box(&inputs))));
     criterion.bench_function("core/new", |bencher| bencher.iter(|| Broker::new(Config::default(), 1)));
 }
