@@ -4,8 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const ORDER: &[&str] = &[
-    "text", "requirement", "scenario", "profile", "history", "verdict", "judge", "client", "network", "run", "world",
-    "check", "session", "prove", "evidence", "report", "cli",
+    "text",
+    "requirement",
+    "scenario",
+    "profile",
+    "history",
+    "verdict",
+    "judge",
+    "client",
+    "network",
+    "run",
+    "world",
+    "check",
+    "session",
+    "prove",
+    "evidence",
+    "report",
+    "cli",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -36,11 +51,15 @@ fn modules_use_only_what_stands_left_of_them() {
         if matches!(module.as_str(), "lib" | "main") {
             continue;
         }
-        let place = ORDER.iter().position(|it| *it == module).unwrap_or_else(|| panic!("{module} has no place in the order"));
+        let place = ORDER
+            .iter()
+            .position(|it| *it == module)
+            .unwrap_or_else(|| panic!("{module} has no place in the order"));
         let text = fs::read_to_string(&file).expect("it can be read");
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for part in line.split("crate::").skip(1) {
-                let used: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let used: String =
+                    part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 if let Some(other) = ORDER.iter().position(|it| *it == used)
                     && other > place
                 {
@@ -58,8 +77,11 @@ fn turmoil_appears_in_the_sim_world_only() {
     let mut files = Vec::new();
     sources(&root, &mut files);
     for file in files {
-        let code: String =
-            fs::read_to_string(&file).expect("it can be read").lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: String = fs::read_to_string(&file)
+            .expect("it can be read")
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
         let allowed = file.ends_with("world/sim.rs");
         assert!(allowed || !code.contains("turmoil::"), "{}", file.display());
     }

@@ -68,9 +68,13 @@ fn every_way_to_cut_a_file_short_is_noticed() {
     let text = evidence(None).to_text();
     for (at, _) in text.char_indices().skip(1).step_by(97) {
         let error = Evidence::parse(&text[..at]).expect_err("it is cut short");
-        assert!(matches!(error, EvidenceError::CutShort | EvidenceError::Broken { .. }), "cut at {at}: {error}");
+        assert!(
+            matches!(error, EvidenceError::CutShort | EvidenceError::Broken { .. }),
+            "cut at {at}: {error}"
+        );
     }
-    let without_footer = text.lines().rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+    let without_footer =
+        text.lines().rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
     assert!(matches!(Evidence::parse(&without_footer), Err(EvidenceError::CutShort)));
 }
 

@@ -98,8 +98,10 @@ fn the_whole_suite_is_without_mistakes_and_fits_the_schema() {
     let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
     for file in &suite.files {
         let value: serde_json::Value = serde_yaml::from_str(&file.source.text).expect("it is YAML");
-        let errors: Vec<String> =
-            validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{}:\n{}", file.source.name, errors.join("\n"));
     }
 }
@@ -121,13 +123,17 @@ fn the_schema_refuses_what_the_reader_refuses() {
 #[test]
 fn a_name_that_is_not_there_is_answered_with_the_nearest() {
     let error = Suite::load(&suite_folder(), &["qos/downgrad".into()]).expect_err("there is none");
-    assert!(matches!(&error, SuiteError::NotFound { nearest: Some(near), .. } if near == "qos/downgrade"), "{error}");
+    assert!(
+        matches!(&error, SuiteError::NotFound { nearest: Some(near), .. } if near == "qos/downgrade"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_embedded_suite_is_that_of_the_folder() {
     let folder = Suite::load(&suite_folder(), &[]).expect("the folder");
     let embedded = Suite::embedded(&[]).expect("the embedded one");
-    let names = |suite: &Suite| suite.scenarios().map(|(_, scenario)| scenario.full_name()).collect::<Vec<_>>();
+    let names =
+        |suite: &Suite| suite.scenarios().map(|(_, scenario)| scenario.full_name()).collect::<Vec<_>>();
     assert_eq!(names(&folder), names(&embedded));
 }

@@ -11,8 +11,8 @@ use reference_broker::core::Config;
 use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
-use crate::report::console::{Tally, failure, line};
 use crate::profile::Profile;
+use crate::report::console::{Tally, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
 use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
@@ -110,8 +110,12 @@ impl Sink<'_> {
         let mut replay = self.command(job);
         if kept && outcome.plan.is_some() {
             let path = self.arguments.evidence.join(evidence_name(job));
-            let evidence =
-                Evidence::new(self.header(job, options), outcome.history.clone(), outcome.verdict, outcome.findings.clone());
+            let evidence = Evidence::new(
+                self.header(job, options),
+                outcome.history.clone(),
+                outcome.verdict,
+                outcome.findings.clone(),
+            );
             match evidence.write(&path) {
                 Ok(()) => replay = format!("assay replay {}", quoted(&path.display().to_string())),
                 Err(error) => self.error = Some(format!("cannot write {}: {error}", path.display())),
@@ -183,7 +187,9 @@ impl Sink<'_> {
         // Side by side in the live world cases end in any order; files have that of the suite.
         let order = |result: &json::CaseResult| {
             self.jobs.iter().position(|job| {
-                job.scenario.name == result.scenario && job.scenario.case == result.case && job.version.name() == result.protocol
+                job.scenario.name == result.scenario
+                    && job.scenario.case == result.case
+                    && job.version.name() == result.protocol
             })
         };
         if self.world == WorldKind::Live {
@@ -207,7 +213,8 @@ impl Sink<'_> {
         };
         for format in &self.arguments.format {
             if let Some(("json", path)) = format.split_once('=')
-                && let Err(error) = std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
+                && let Err(error) =
+                    std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
             {
                 self.error = Some(format!("cannot write {path}: {error}"));
             }
@@ -216,7 +223,10 @@ impl Sink<'_> {
         if self.world == WorldKind::Live {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
         } else {
-            print(&format!("{} world, {}, seed {}, digest {digest}, {seconds:.1} s", self.world, self.broker, self.arguments.seed));
+            print(&format!(
+                "{} world, {}, seed {}, digest {digest}, {seconds:.1} s",
+                self.world, self.broker, self.arguments.seed
+            ));
         }
         if partial {
             print("the run was interrupted: the results are partial");
@@ -233,7 +243,9 @@ impl Sink<'_> {
 /// `assay run`
 pub fn run(arguments: &RunArguments) -> u8 {
     for format in &arguments.format {
-        if format != "console" && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty()) {
+        if format != "console"
+            && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty())
+        {
             complain(&format!("error: `{format}`: expected console or json=FILE"));
             return USAGE;
         }
@@ -245,11 +257,15 @@ pub fn run(arguments: &RunArguments) -> u8 {
         return USAGE;
     }
     if !external && kind == WorldKind::Live {
-        complain("error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there");
+        complain(
+            "error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there",
+        );
         return USAGE;
     }
     if external && (arguments.defect.is_some() || !arguments.set.is_empty()) {
-        complain("error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world");
+        complain(
+            "error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world",
+        );
         return USAGE;
     }
     let settings = match settings(&arguments.set) {
@@ -270,14 +286,20 @@ pub fn run(arguments: &RunArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
-    let selection =
-        Selection { versions: arguments.suite.protocol.clone(), requirements: arguments.suite.requirement.clone() };
+    let selection = Selection {
+        versions: arguments.suite.protocol.clone(),
+        requirements: arguments.suite.requirement.clone(),
+    };
     let jobs = jobs(&suite, &selection, arguments.seed);
     if jobs.is_empty() {
         complain("error: no scenario is left: nothing judges that in this version");
         return USAGE;
     }
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(jobs.len() as u64) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(jobs.len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
     bar.set_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {elapsed}  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -328,7 +350,12 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
     let cases = sink
         .jobs
         .iter()
-        .map(|job| LiveCase { index: job.index, scenario: job.scenario.clone(), version: job.version, seed: job.seed })
+        .map(|job| LiveCase {
+            index: job.index,
+            scenario: job.scenario.clone(),
+            version: job.version,
+            seed: job.seed,
+        })
         .collect();
     let defaults = LiveOptions::default();
     let options = LiveOptions {
@@ -357,11 +384,16 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
         }
         sink.take(&outcome, &options);
         if let Some(crash) = &found.crash {
-            let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
+            let packet =
+                crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
             let client = crash.client.as_deref().unwrap_or("nobody");
-            let log = crash.log.iter().rev().take(12).rev().map(|line| format!("  │ {line}")).collect::<Vec<_>>();
+            let log =
+                crash.log.iter().rev().take(12).rev().map(|line| format!("  │ {line}")).collect::<Vec<_>>();
             sink.bar.suspend(|| {
-                print(&format!("the broker died after {client} had sent {packet}; the last lines of its output:\n{}\n", log.join("\n")));
+                print(&format!(
+                    "the broker died after {client} had sent {packet}; the last lines of its output:\n{}\n",
+                    log.join("\n")
+                ));
             });
         }
     });
@@ -374,7 +406,10 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
                 complain(&format!("error: {lost}"));
             }
             for crash in &done.unexplained {
-                complain(&format!("warning: the broker died during {} and did not do it again", crash.cases.join(", ")));
+                complain(&format!(
+                    "warning: the broker died during {} and did not do it again",
+                    crash.cases.join(", ")
+                ));
             }
             let unreachable = done.lost.is_some();
             let code = sink.finish(done.interrupted, watch.elapsed().as_secs_f64());
@@ -401,13 +436,20 @@ fn live_reason(found: &LiveOutcome) -> Option<String> {
     }
     if let Some(crash) = &found.crash {
         let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
-        return Some(format!("the broker died after {} had sent {packet}", crash.client.as_deref().unwrap_or("nobody")));
+        return Some(format!(
+            "the broker died after {} had sent {packet}",
+            crash.client.as_deref().unwrap_or("nobody")
+        ));
     }
     None
 }
 
 /// Makes topics and Client Identifiers of a live run its own: brokers remember.
-#[allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the live world takes place in real time")]
+#[allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the live world takes place in real time"
+)]
 fn nonce() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
@@ -449,7 +491,8 @@ fn evidence_name(job: &Job<'_>) -> String {
 
 /// A word of a shell command.
 fn quoted(word: &str) -> String {
-    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
+    let plain =
+        word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
     if plain && !word.is_empty() { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 

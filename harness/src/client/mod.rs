@@ -15,8 +15,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use reference_broker::codec::{
-    Ack, Connect, Disconnect, Packet, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode, Subscribe, Unsubscribe,
-    encode,
+    Ack, Connect, Disconnect, Packet, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode, Subscribe,
+    Unsubscribe, encode,
 };
 use reference_broker::core::Time;
 
@@ -132,7 +132,14 @@ impl Client {
     }
 
     /// Begins a connection that will send this CONNECT.
-    pub fn connecting(&mut self, link: Link, connect: Connect<'static>, by_script: bool, script_sent: bool, now: Time) {
+    pub fn connecting(
+        &mut self,
+        link: Link,
+        connect: Connect<'static>,
+        by_script: bool,
+        script_sent: bool,
+        now: Time,
+    ) {
         self.begin(link, Some(Box::new(connect)), by_script, script_sent, now);
     }
 
@@ -141,7 +148,14 @@ impl Client {
         self.begin(link, None, false, false, now);
     }
 
-    fn begin(&mut self, link: Link, connect: Option<Box<Connect<'static>>>, by_script: bool, script_sent: bool, now: Time) {
+    fn begin(
+        &mut self,
+        link: Link,
+        connect: Option<Box<Connect<'static>>>,
+        by_script: bool,
+        script_sent: bool,
+        now: Time,
+    ) {
         self.pending_requests.clear();
         self.connection = Some(Connection {
             link,
@@ -320,18 +334,18 @@ impl Client {
                 self.resend(now);
                 self.pump(now);
             }
-            Packet::Publish(publish) => {
-                match (publish.qos, publish.packet_id) {
-                    (QoS::AtLeastOnce, Some(id)) if !quiet => self.push(&Packet::Puback(Ack::success(id)), false, now),
-                    (QoS::ExactlyOnce, Some(id)) => {
-                        self.held.insert(id);
-                        if !quiet {
-                            self.push(&Packet::Pubrec(Ack::success(id)), false, now);
-                        }
-                    }
-                    _ => {}
+            Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+                (QoS::AtLeastOnce, Some(id)) if !quiet => {
+                    self.push(&Packet::Puback(Ack::success(id)), false, now)
                 }
-            }
+                (QoS::ExactlyOnce, Some(id)) => {
+                    self.held.insert(id);
+                    if !quiet {
+                        self.push(&Packet::Pubrec(Ack::success(id)), false, now);
+                    }
+                }
+                _ => {}
+            },
             Packet::Pubrel(ack) => {
                 let known = self.held.remove(&ack.packet_id);
                 if !quiet {
@@ -355,10 +369,9 @@ impl Client {
                 if quiet {
                     return;
                 }
-                let known = self
-                    .outgoing
-                    .iter_mut()
-                    .find(|it| it.message.packet_id == Some(ack.packet_id) && it.progress != Progress::Waiting);
+                let known = self.outgoing.iter_mut().find(|it| {
+                    it.message.packet_id == Some(ack.packet_id) && it.progress != Progress::Waiting
+                });
                 let mut answer = Ack::success(ack.packet_id);
                 match known {
                     Some(outgoing) => outgoing.progress = Progress::Released,
@@ -400,7 +413,9 @@ impl Client {
                     message.dup = true;
                     Packet::Publish(message)
                 }
-                Progress::Released => Packet::Pubrel(Ack::success(outgoing.message.packet_id.unwrap_or_default())),
+                Progress::Released => {
+                    Packet::Pubrel(Ack::success(outgoing.message.packet_id.unwrap_or_default()))
+                }
             };
             self.push(&packet, false, now);
         }

@@ -68,8 +68,10 @@ pub fn failure(outcome: &Outcome, replay: &str) -> String {
     if shown.len() > 4 {
         let _ = writeln!(out, "  … and {} more findings", shown.len() - 4);
     }
-    let events: Vec<u32> = heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
-    let _ = writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));
+    let events: Vec<u32> =
+        heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
+    let _ =
+        writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));
     let _ = writeln!(out, "\n  replay       {BOLD}{replay}{BOLD:#}\n");
     out
 }
@@ -151,15 +153,22 @@ impl Tally {
         for (reason, count) in &self.skips {
             let _ = writeln!(out, "  {DIM}skipped {count}: {reason}{DIM:#}");
         }
-        let parts: Vec<String> = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::Error, Verdict::Skipped]
-            .into_iter()
-            .filter(|verdict| *verdict == Verdict::Pass || self.of(*verdict) > 0)
-            .map(|verdict| {
-                let look = style(verdict);
-                let word = if verdict == Verdict::Pass { "passed" } else if verdict == Verdict::Fail { "failed" } else { verdict.name() };
-                format!("{look}{} {word}{look:#}", self.of(verdict))
-            })
-            .collect();
+        let parts: Vec<String> =
+            [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::Error, Verdict::Skipped]
+                .into_iter()
+                .filter(|verdict| *verdict == Verdict::Pass || self.of(*verdict) > 0)
+                .map(|verdict| {
+                    let look = style(verdict);
+                    let word = if verdict == Verdict::Pass {
+                        "passed"
+                    } else if verdict == Verdict::Fail {
+                        "failed"
+                    } else {
+                        verdict.name()
+                    };
+                    format!("{look}{} {word}{look:#}", self.of(verdict))
+                })
+                .collect();
         let _ = writeln!(out, "{}", parts.join(", "));
         out
     }
@@ -168,7 +177,8 @@ impl Tally {
 /// One line for an outcome, for `--verbose`.
 pub fn line(outcome: &Outcome, name: &str, version: &str) -> String {
     let look = style(outcome.verdict);
-    let reason = if outcome.reason.is_empty() { String::new() } else { format!("  {DIM}{}{DIM:#}", outcome.reason) };
+    let reason =
+        if outcome.reason.is_empty() { String::new() } else { format!("  {DIM}{}{DIM:#}", outcome.reason) };
     format!(
         "{look}{:<12}{look:#} {name} ({version}) {DIM}{}{DIM:#}{reason}",
         outcome.verdict.name(),

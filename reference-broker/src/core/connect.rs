@@ -225,7 +225,7 @@ impl Broker {
             // 3.1.1 knows no CONNACK for a foreign name; a level of 5 or more speaks for a 5.0 client.
             Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose
                 && claimed_level(frame.body) >= Some(ProtocolVersion::V5.level()))
-                .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
+            .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
             Rule::EmptyClientIdWithoutCleanSession => {
                 Some((version.unwrap_or(ProtocolVersion::V3_1_1), ReasonCode::V3_IDENTIFIER_REJECTED))
             }

@@ -405,7 +405,9 @@ impl Broker {
             (ProtocolVersion::V5, UnknownIdentifier::Answer00) if resumed => ReasonCode::SUCCESS,
             (ProtocolVersion::V5, _) => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
             // PUBREL is owed its PUBCOMP even if the exchange is over: a PUBCOMP may have been lost (MQTT-4.3.3-2).
-            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => return self.violated(id, Violation::IdentifierUnknown),
+            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => {
+                return self.violated(id, Violation::IdentifierUnknown);
+            }
             _ => ReasonCode::SUCCESS,
         };
         self.acknowledge(id, answer, packet_id, reason, Violation::IdentifierUnknown.text());
