@@ -75,7 +75,10 @@ impl Deliveries {
                 _ => {}
             },
             What::BrokerChanged => {
-                self.sessions.clear();
+                // What the broker kept is its own affair; what the client has said stays said.
+                for session in self.sessions.values_mut() {
+                    session.open.clear();
+                }
                 for line in self.lines.values_mut() {
                     line.irregular = true;
                 }

@@ -325,7 +325,7 @@ impl<'p> Judge<'p> {
             return;
         }
         for alternative in &expect.alternatives {
-            if let Alternative::Sequence(patterns, false) = alternative
+            if let Alternative::Sequence(patterns, None) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
                 self.take(client, taken);
@@ -451,8 +451,8 @@ impl<'p> Judge<'p> {
             return pattern::compare(wanted, packet, version);
         }
         let mut concrete = wanted.clone();
-        for (_, pattern) in &mut concrete.fields {
-            if let Pattern::OneOf(values) = pattern {
+        for (field, pattern) in &mut concrete.fields {
+            if let (Field::PacketId, Pattern::OneOf(values)) = (*field, pattern) {
                 for value in values {
                     if let Value::Text(name) = value
                         && let Some(id) = self.remembered.get(name)
@@ -716,13 +716,13 @@ impl<'p> Judge<'p> {
     /// Whether a sequence that ends in `nothing` has been fulfilled; its packets are taken.
     fn sequence_then_nothing(&mut self, client: usize, expect: &ExpectPlan, history: &History) -> bool {
         for alternative in &expect.alternatives {
-            if let Alternative::Sequence(patterns, true) = alternative
+            if let Alternative::Sequence(patterns, Some(of)) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
-                let kind = patterns.last().map(|pattern| pattern.kind);
-                let more =
-                    self.clients[client].inbox.iter().filter(|it| it.kind == kind).count() > taken.len();
-                if !more {
+                let surplus = self.clients[client].inbox.iter().enumerate().any(|(at, inbound)| {
+                    !taken.contains(&at) && of.is_none_or(|of| inbound.kind == Some(of))
+                });
+                if !surplus {
                     self.take(client, taken);
                     return true;
                 }

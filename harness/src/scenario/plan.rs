@@ -116,8 +116,9 @@ pub enum Alternative {
     Nothing(Option<PacketType>),
     /// The connection stays open.
     Open,
-    /// These packets one after the other; then, if the flag is set, no further packet of the last one's type.
-    Sequence(Vec<PacketPattern>, bool),
+    /// These packets one after the other; then, if it says so, no other packet, or none of that type, until the
+    /// limit.
+    Sequence(Vec<PacketPattern>, Option<Option<PacketType>>),
 }
 
 /// An expectation with its limits, counted from the beginning of its step.
@@ -853,7 +854,10 @@ impl Builder<'_> {
             ExpectSpec::Sequence(specs) => {
                 let alternatives: Vec<_> =
                     specs.iter().filter_map(|spec| self.alternative(spec, version)).collect();
-                let nothing = matches!(alternatives.last(), Some(Alternative::Nothing(_)));
+                let nothing = match alternatives.last() {
+                    Some(Alternative::Nothing(of)) => Some(*of),
+                    _ => None,
+                };
                 let patterns = alternatives
                     .into_iter()
                     .filter_map(|it| match it {
