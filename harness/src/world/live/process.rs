@@ -148,10 +148,6 @@ impl Yard {
         Yard { profile, assay, logs, nonce, servers: Cell::new(0), alive: RefCell::new(Vec::new()) }
     }
 
-    pub(super) fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
     /// Starts a server on fresh data, with these settings of the reference broker.
     pub(super) async fn start(self: &Rc<Self>, settings: &[(String, String)]) -> Result<Rc<Server>, StartError> {
         let number = self.servers.get();

@@ -77,7 +77,7 @@ pub(super) fn run(
     // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let mut session = Session {
+        let session = Session {
             target,
             options,
             each,
