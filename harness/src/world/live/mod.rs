@@ -151,7 +151,7 @@ pub struct LiveCase {
 pub struct LiveOptions<'a> {
     /// Cases side by side on one broker.
     pub jobs: usize,
-    /// Broker processes side by side, for cases that need one to themselves.
+    /// Broker processes side by side, for cases that need one to themselves; a profile may allow fewer.
     pub brokers: usize,
     /// Makes topics and Client Identifiers of this run its own.
     pub nonce: u64,
@@ -191,8 +191,8 @@ impl fmt::Debug for LiveOptions<'_> {
 impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
-            jobs: 16,
-            brokers: 8,
+            jobs: 32,
+            brokers: 32,
             nonce: 0,
             max_wait: Duration::from_secs(60),
             tolerance: None,

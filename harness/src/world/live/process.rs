@@ -186,6 +186,15 @@ impl Yard {
         }
     }
 
+    /// Ends every process and waits for its end.
+    pub(super) async fn close(&self) {
+        self.kill_all();
+        let alive: Vec<Rc<Server>> = self.alive.borrow().iter().filter_map(Weak::upgrade).collect();
+        for server in alive {
+            server.kill().await;
+        }
+    }
+
     /// A port that nobody listens on.
     fn free_port(&self, number: u32) -> Option<u16> {
         let count = u64::from(PORTS.end - PORTS.start);
