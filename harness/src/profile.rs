@@ -55,6 +55,8 @@ pub struct Start {
     pub config: Option<String>,
     /// The port, if the broker cannot be told another.
     pub port: Option<u16>,
+    /// How many processes may run at a time.
+    pub processes: usize,
     /// How long it may take until a CONNECT is answered.
     pub ready_within: Duration,
     /// How long an orderly stop may take.
@@ -96,7 +98,7 @@ pub const PLACEHOLDERS: &[&str] = &["port", "dir", "config", "assay"];
 
 const KEYS: &[&str] =
     &["name", "install", "version-command", "start", "set-arguments", "env", "credentials", "claims", "tolerance"];
-const START_KEYS: &[&str] = &["command", "config", "port", "ready-within", "stop-within"];
+const START_KEYS: &[&str] = &["command", "config", "port", "processes", "ready-within", "stop-within"];
 
 /// Why there is no profile.
 #[derive(Debug)]
@@ -401,9 +403,18 @@ impl Reader<'_> {
                 None
             }
         });
+        let processes = node.get("processes").map_or(usize::MAX, |node| match node.kind {
+            NodeKind::Integer(count) if count > 0 => usize::try_from(count).unwrap_or(1),
+            _ => {
+                self.expected(node, "a number from 1");
+                1
+            }
+        });
+        // Two cannot listen on one port.
+        let processes = if port.is_some() { 1 } else { processes };
         let ready_within = self.duration(node.get("ready-within"), Duration::from_secs(30));
         let stop_within = self.duration(node.get("stop-within"), Duration::from_secs(10));
-        (!command.is_empty()).then_some(Start { command, config, port, ready_within, stop_within })
+        (!command.is_empty()).then_some(Start { command, config, port, processes, ready_within, stop_within })
     }
 
     fn claims(&mut self, node: &Node) -> (BTreeMap<Capability, bool>, Option<Persistence>) {

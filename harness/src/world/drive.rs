@@ -140,7 +140,12 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
     loop {
         while let Some(output) = stage.poll_output() {
             match output {
-                Output::Broker(act) => control.act(act),
+                Output::Broker(act) => {
+                    if act == BrokerAct::PowerLoss {
+                        driver.cut_off();
+                    }
+                    control.act(act);
+                }
                 Output::Open(link) => driver.open(link),
                 Output::Send(link, bytes) => driver.send(link, bytes),
                 Output::Close(link) => driver.order(link, Order::Close),
@@ -199,6 +204,14 @@ impl<W: Wire> Driver<W> {
         }
         self.lines[number] = Some(Rc::clone(&line));
         self.tasks.spawn_local(carry(Rc::clone(&self.wire), link, line, self.events.clone()));
+    }
+
+    /// A broker that lost its power tells nobody; what stands in for it (a process that is killed) would, so
+    /// nobody listens to it any more.
+    fn cut_off(&mut self) {
+        for number in 0..self.lines.len() {
+            self.order(Link(number as u32), Order::Abandon);
+        }
     }
 
     fn line(&self, link: Link) -> Option<&Rc<RefCell<Line>>> {

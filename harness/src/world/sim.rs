@@ -9,10 +9,10 @@
 //! a fault that is made in the same place by the same code means the same in both. turmoil's own faults would
 //! not: it does not retransmit, so what it drops is a hole for ever.
 //!
-//! Broker acts happen between two ticks. `kill` is a crash of the host; `power_loss` is one behind a partition,
-//! so that no FIN leaves; `restart` lets the shell stop in its orderly way. `pause` stops the owner task of
-//! the shell and nothing else: connections are still accepted and bytes still taken, as the kernel does for a
-//! process that is halted.
+//! Broker acts happen between two ticks. `kill` is a crash of the host, and so is `power_loss`, after which the
+//! driver does not listen to the old connections; `restart` lets the shell stop in its orderly way. `pause`
+//! stops the owner task of the shell and nothing else: connections are still accepted and bytes still taken,
+//! as the kernel does for a process that is halted.
 //!
 //! Plan, seed, options and configuration fix the history, in any process and on any thread: each simulation is
 //! built, run and dropped inside one call.
@@ -81,7 +81,7 @@ pub fn play(plan: &Plan, seed: u64, options: StageOptions, config: &Config) -> P
     // The broker comes first: it listens before the clients take their first step.
     sim.host(BROKER, move || run_broker(Rc::clone(&host), config.clone(), seed));
     sim.client(CLIENTS, run_clients(Rc::clone(&shared), plan.clone(), seed, options));
-    let problem = Director { sim, shared: Rc::clone(&shared), awaited: Awaited::Nothing, cut_off: false }.run();
+    let problem = Director { sim, shared: Rc::clone(&shared), awaited: Awaited::Nothing }.run();
     let played = shared.borrow_mut().played.take();
     let mut played = played.unwrap_or_else(|| Played { history: History::new(), findings: Vec::new() });
     if let Some(observed) = problem {
@@ -249,8 +249,6 @@ struct Director<'s> {
     sim: Sim<'s>,
     shared: Rc<RefCell<Shared>>,
     awaited: Awaited,
-    /// A partition keeps a power loss silent.
-    cut_off: bool,
 }
 
 impl Director<'_> {
@@ -303,10 +301,6 @@ impl Director<'_> {
     fn act(&mut self, act: BrokerAct) {
         match act {
             BrokerAct::Kill | BrokerAct::PowerLoss => {
-                if act == BrokerAct::PowerLoss {
-                    self.sim.partition(CLIENTS, BROKER);
-                    self.cut_off = true;
-                }
                 self.sim.crash(BROKER);
                 self.down();
                 self.shared.borrow().tell(BrokerEvent::Stopped);
@@ -350,9 +344,6 @@ impl Director<'_> {
             shared.stopping = false;
             shared.starts += 1;
             shared.wake();
-        }
-        if std::mem::take(&mut self.cut_off) {
-            self.sim.repair(CLIENTS, BROKER);
         }
         self.sim.bounce(BROKER);
         self.awaited = Awaited::Start;

@@ -151,7 +151,7 @@ pub struct LiveCase {
 pub struct LiveOptions<'a> {
     /// Cases side by side on one broker.
     pub jobs: usize,
-    /// Broker processes side by side, for cases that need one to themselves.
+    /// Broker processes side by side, for cases that need one to themselves; a profile may allow fewer.
     pub brokers: usize,
     /// Makes topics and Client Identifiers of this run its own.
     pub nonce: u64,
@@ -192,7 +192,11 @@ impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
             jobs: 32,
+<<<<<<< HEAD
             brokers: 16,
+=======
+            brokers: 32,
+>>>>>>> live
             nonce: 0,
             max_wait: Duration::from_secs(60),
             tolerance: None,

@@ -148,10 +148,6 @@ impl Yard {
         Yard { profile, assay, logs, nonce, servers: Cell::new(0), alive: RefCell::new(Vec::new()) }
     }
 
-    pub(super) fn profile(&self) -> &Profile {
-        &self.profile
-    }
-
     /// Starts a server on fresh data, with these settings of the reference broker.
     pub(super) async fn start(self: &Rc<Self>, settings: &[(String, String)]) -> Result<Rc<Server>, StartError> {
         let number = self.servers.get();
@@ -187,6 +183,15 @@ impl Yard {
     pub(super) fn kill_all(&self) {
         for server in self.alive.borrow().iter().filter_map(Weak::upgrade) {
             server.signal(Signal::KILL);
+        }
+    }
+
+    /// Ends every process and waits for its end.
+    pub(super) async fn close(&self) {
+        self.kill_all();
+        let alive: Vec<Rc<Server>> = self.alive.borrow().iter().filter_map(Weak::upgrade).collect();
+        for server in alive {
+            server.kill().await;
         }
     }
 

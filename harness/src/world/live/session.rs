@@ -77,7 +77,7 @@ pub(super) fn run(
     // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let mut session = Session {
+        let session = Session {
             target,
             options,
             each,
@@ -221,7 +221,7 @@ struct Session<'s, 'o> {
 impl Session<'_, '_> {
     async fn run(mut self) -> Result<Summary, LiveError> {
         if self.slots.is_empty() {
-            return Ok(self.end());
+            return Ok(self.end().await);
         }
         if let Target::Profile(profile) = self.target {
             let assay = match &self.options.assay {
@@ -245,7 +245,7 @@ impl Session<'_, '_> {
                         self.logs.close(true);
                         return Err(LiveError::Start(error));
                     }
-                    None => return Ok(self.end()),
+                    None => return Ok(self.end().await),
                 }
                 if self.shared.is_empty() {
                     self.server = None;
@@ -271,13 +271,16 @@ impl Session<'_, '_> {
                 }
             }
         }
-        Ok(self.end())
+        Ok(self.end().await)
     }
 
     /// Ends the run; what is known is handed out.
-    fn end(mut self) -> Summary {
+    async fn end(mut self) -> Summary {
         self.summary.interrupted = self.is_interrupted();
         self.running.abort_all();
+        if let Some(yard) = self.yard.take() {
+            yard.close().await;
+        }
         self.server = None;
         for number in 0..self.slots.len() {
             if self.slots[number].as_ref().is_some_and(|slot| slot.first.is_some()) {
@@ -350,6 +353,14 @@ impl Session<'_, '_> {
         Err(worst)
     }
 
+    /// How many processes of the broker may run.
+    fn processes(&self) -> usize {
+        match self.target {
+            Target::Profile(profile) => profile.start.processes.max(1),
+            Target::Address { .. } => 1,
+        }
+    }
+
     fn probe_id(&self) -> String {
         format!("assayprobe{:x}", self.options.nonce & 0xFF_FFFF)
     }
@@ -365,6 +376,9 @@ impl Session<'_, '_> {
                 break;
             }
             if process && self.server.is_none() {
+                if self.apart >= self.processes() {
+                    break;
+                }
                 match self.start().await {
                     Some(Ok(server)) => self.server = Some(server),
                     Some(Err(error)) => {
@@ -378,7 +392,14 @@ impl Session<'_, '_> {
             let Some((slot, turn)) = self.shared.pop_front() else { break };
             self.spawn(slot, turn, false);
         }
-        let most = if process { self.options.brokers.max(1) } else { 1 };
+        if self.shared.is_empty()
+            && self.beside == 0
+            && let Some(server) = self.server.take()
+        {
+            server.kill().await;
+        }
+        let free = self.processes() - usize::from(self.server.is_some());
+        let most = if process { self.options.brokers.max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             let Some((slot, turn)) = self.alone.pop_front() else { break };
             self.spawn(slot, turn, true);

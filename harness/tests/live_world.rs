@@ -1,0 +1,468 @@
+//! The live world's care for processes: a broker that dies of a packet, does not start, or has to end.
+//!
+//! The broker is the reference broker's shell inside this test's own executable: profiles start it again with
+//! the name of an ignored test, and the environment says what is wrong with it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use assay::check::check;
+use assay::profile::Profile;
+use assay::run::StageOptions;
+use assay::scenario::{Plan, PlanOptions, Scenario, Suite, parse_file};
+use assay::text::SourceText;
+use assay::verdict::{Verdict, verdict_of};
+use assay::world::live::{LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, run};
+use assay::world::{Played, core, sim};
+use reference_broker::codec::{Packet, ProtocolVersion, decode};
+use reference_broker::core::{Broker, Config};
+use reference_broker::shell::{Accept, serve};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+// ---- the broker ----
+
+/// A stream whose reader ends the process when it reads `poison`.
+struct Mortal(TcpStream);
+
+impl AsyncRead for Mortal {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        if buffer.filled()[before..].windows(6).any(|bytes| bytes == b"poison") {
+            eprintln!("assertion failed: nobody sends poison");
+            std::process::abort();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Mortal {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+struct Mortals(tokio::net::TcpListener);
+
+impl Accept for Mortals {
+    type Stream = Mortal;
+
+    async fn accept(&mut self) -> io::Result<(Mortal, SocketAddr)> {
+        let (stream, peer) = self.0.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((Mortal(stream), peer))
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    // The profile of a test is what sets it.
+    std::env::var_os(name).and_then(|value| value.into_string().ok())
+}
+
+#[test]
+#[ignore = "a broker that profiles of other tests start"]
+fn broker() {
+    let Some(port) = variable("BROKER_PORT").and_then(|port| port.parse::<u16>().ok()) else { return };
+    if let Some(path) = variable("BROKER_PIDS") {
+        std::fs::write(Path::new(&path).join(std::process::id().to_string()), "").expect("it can be written");
+    }
+    match variable("BROKER_IS").as_deref() {
+        Some("dead") => {
+            eprintln!("cannot open the licence file");
+            std::process::exit(3);
+        }
+        Some("mute") => {
+            let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+            let _kept: Vec<_> = listener.incoming().collect();
+        }
+        _ => {}
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it can be built");
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
+        let broker = Broker::new(Config::default(), 1);
+        serve(Mortals(listener), broker, std::future::pending()).await.expect("it serves");
+    });
+}
+
+/// A profile that starts the broker above, with more lines behind its command.
+fn profile(is: &str, more: &str, pids: &Path) -> Target {
+    let text = format!(
+        "name: mortal\nstart:\n  command: ['{{assay}}', broker, --exact, --ignored, --nocapture]\n{more}\
+         env:\n  BROKER_PORT: '{{port}}'\n  BROKER_IS: {is}\n  BROKER_PIDS: {}\n",
+        pids.display()
+    );
+    let profile =
+        Profile::parse(SourceText::new("mortal.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
+    Target::Profile(Box::new(profile))
+}
+
+fn judge(plan: &Plan, played: &Played) -> Verdict {
+    let broken = played.findings.iter().any(|finding| finding.by == "live" || finding.by == "sim");
+    if broken { Verdict::Error } else { verdict_of(&check(plan, &played.history)) }
+}
+
+fn options<'a>(nonce: u64) -> LiveOptions<'a> {
+    LiveOptions {
+        nonce: nonce << 24 | u64::from(std::process::id()),
+        brokers: 4,
+        reruns: 1,
+        judge: &judge,
+        assay: Some(std::env::current_exe().expect("this executable")),
+        ..LiveOptions::default()
+    }
+}
+
+fn scenario(name: &str, text: &str) -> Scenario {
+    let file = parse_file(name, SourceText::new(name, text)).unwrap_or_else(|problems| panic!("{problems}"));
+    file.scenarios.into_iter().next().expect("one case")
+}
+
+fn cases(scenarios: Vec<Scenario>) -> Vec<LiveCase> {
+    let cases = scenarios.into_iter().enumerate();
+    cases
+        .map(|(index, scenario)| LiveCase { index, scenario, version: ProtocolVersion::V5, seed: 1 })
+        .collect()
+}
+
+fn all(target: &Target, scenarios: Vec<Scenario>, options: &LiveOptions<'_>) -> (Vec<LiveOutcome>, Summary) {
+    let mut outcomes = Vec::new();
+    let summary = run(target, cases(scenarios), options, &mut |outcome| outcomes.push(outcome))
+        .unwrap_or_else(|error| panic!("{error}"));
+    outcomes.sort_by_key(|outcome| outcome.index);
+    (outcomes, summary)
+}
+
+/// The processes that were started and are not over.
+fn left(pids: &Path) -> Vec<i32> {
+    let entries = std::fs::read_dir(pids).expect("the folder is there");
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        rustix::process::test_kill_process(rustix::process::Pid::from_raw(*pid).expect("a process")).is_ok()
+    })
+    .collect()
+}
+
+const ORDINARY: &str = "
+title: What is published arrives
+requirements: { v5: [MQTT-4.3.2-2] }
+clients: { one: {} }
+steps:
+  - one: connect
+  - one: { subscribe: $topic, qos: 1 }
+  - one: { publish: $topic, payload: hello, qos: 1 }
+  - one: { expect: PUBLISH, topic: $topic, payload: hello }
+  - wait: 400ms
+  - one: ping
+";
+
+fn ordinary(number: usize) -> Scenario {
+    scenario(&format!("ordinary/{number}"), &ORDINARY.replace("$topic", &format!("o/{number}")))
+}
+
+const DEADLY: &str = "
+title: A payload kills
+requirements: { v5: [MQTT-4.3.2-2] }
+clients: { victim: {}, killer: {} }
+steps:
+  - victim: connect
+  - killer: connect
+  - victim: { subscribe: d/t, qos: 1 }
+  - wait: 100ms
+  - killer: { publish: d/t, payload: poison, qos: 1 }
+  - victim: { expect: PUBLISH, topic: d/t }
+";
+
+#[test]
+fn a_broker_that_dies_is_named_with_the_packet_and_the_rest_is_judged() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let mut scenarios: Vec<Scenario> = (0..6).map(ordinary).collect();
+    scenarios.push(scenario("deadly", DEADLY));
+    let (outcomes, summary) = all(&target, scenarios, &options(1));
+    assert_eq!(outcomes.len(), 7);
+    assert!(summary.unexplained.is_empty() && summary.lost.is_none() && !summary.interrupted, "{summary:?}");
+    for outcome in &outcomes[..6] {
+        assert_eq!(outcome.verdict(), Verdict::Pass, "{}: {:?}", outcome.plan.full_name(), outcome.attempts);
+        assert!(outcome.crash.is_none());
+    }
+    let deadly = &outcomes[6];
+    assert_eq!(
+        (deadly.verdict(), &deadly.attempts[..]),
+        (Verdict::Fail, &[Verdict::Fail, Verdict::Fail][..])
+    );
+    let crash = deadly.crash.as_ref().expect("it killed the broker");
+    assert_eq!(crash.client.as_deref(), Some("killer"));
+    let packet = crash.packet.as_deref().expect("it sent a packet");
+    let Ok(Some((Packet::Publish(publish), _))) = decode(packet, crash.version) else { panic!("{packet:?}") };
+    assert_eq!(&publish.payload[..], b"poison");
+    assert!(crash.log.iter().any(|line| line.contains("nobody sends poison")), "{:?}", crash.log);
+    assert!(summary.logs.as_ref().is_some_and(|path| path.is_dir()), "the output is kept");
+    let _ = std::fs::remove_dir_all(summary.logs.expect("a folder"));
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+fn start_error(is: &str, start: &str) -> StartError {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile(is, start, pids.path());
+    let logs = tempfile::tempdir().expect("a folder");
+    let options = LiveOptions { logs: Some(logs.path().to_path_buf()), ..options(2) };
+    match run(&target, cases(vec![ordinary(0)]), &options, &mut |outcome| panic!("{outcome:?}")) {
+        Err(LiveError::Start(error)) => {
+            assert!(left(pids.path()).is_empty(), "processes are left");
+            error
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_broker_that_ends_at_once_is_shown_with_its_last_words() {
+    let error = start_error("dead", "");
+    assert!(matches!(error, StartError::Exited { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("exit code 3") && text.contains("cannot open the licence file"), "{text}");
+}
+
+#[test]
+fn a_broker_that_never_answers_is_given_up() {
+    let error = start_error("mute", "  ready-within: 500ms\n");
+    assert!(matches!(error, StartError::Unready { accepts: true, .. }), "{error}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let error = start_error("mortal", &format!("  port: {port}\n"));
+    assert!(matches!(error, StartError::PortInUse(it) if it == port), "{error}");
+}
+
+#[test]
+fn a_program_that_is_missing_is_named_with_its_package() {
+    let text = "name: x\ninstall: [assay-x]\nstart: { command: [assay-no-such-broker] }\n";
+    let profile =
+        Profile::parse(SourceText::new("x.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
+    let target = Target::Profile(Box::new(profile));
+    let error =
+        run(&target, cases(vec![ordinary(0)]), &options(3), &mut |_| {}).expect_err("it does not exist");
+    let text = error.to_string();
+    assert!(text.contains("`assay-no-such-broker`") && text.contains("package assay-x"), "{text}");
+}
+
+#[test]
+fn an_address_without_a_broker_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let target = Target::from_url(&format!("mqtt://{address}")).expect("an address");
+    let error = run(&target, cases(vec![ordinary(0)]), &options(4), &mut |_| {}).expect_err("nobody answers");
+    assert!(matches!(error, LiveError::Silent { .. }), "{error}");
+    drop(listener);
+    let error = run(&target, cases(vec![ordinary(0)]), &options(4), &mut |_| {}).expect_err("nobody listens");
+    assert!(matches!(error, LiveError::Refused { .. }), "{error}");
+}
+
+#[test]
+fn an_interrupted_run_hands_out_what_it_knows_and_ends_its_brokers() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let options = LiveOptions { interrupted: Arc::clone(&interrupted), jobs: 1, ..options(5) };
+    let mut count = 0;
+    let summary = run(&target, cases((0..20).map(ordinary).collect()), &options, &mut |outcome| {
+        assert_eq!(outcome.verdict(), Verdict::Pass);
+        count += 1;
+        interrupted.store(true, Ordering::Relaxed);
+    });
+    let summary = summary.unwrap_or_else(|error| panic!("{error}"));
+    assert!(summary.interrupted && (1..20).contains(&count), "{count}");
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+#[test]
+fn what_cannot_be_asked_is_skipped_with_its_reason() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let claims = "claims: { shared-subscriptions: false, mqtt-3.1: false }\n";
+    let target = profile("mortal", claims, pids.path());
+    let head = "title: x\nrequirements: { v5: [MQTT-4.3.2-2] }\n";
+    let texts = [
+        format!("{head}needs: [shared-subscriptions]\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"),
+        format!("{head}clients: {{ a: {{ protocol: 3.1 }} }}\nsteps: [ a: connect ]\n"),
+        format!("{head}worlds: [core]\nbecause: x\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"),
+        format!("{head}clients: {{ a: {{}} }}\nsteps: [ a: connect, wait: 2h ]\n"),
+        format!(
+            "{head}broker: {{ config: {{ receive-maximum: 2 }} }}\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"
+        ),
+    ];
+    let scenarios = texts.iter().enumerate().map(|(at, text)| scenario(&format!("s/{at}"), text)).collect();
+    let (outcomes, _) = all(&target, scenarios, &options(6));
+    let reasons: Vec<&str> = outcomes.iter().filter_map(|outcome| outcome.skipped.as_deref()).collect();
+    let expected = ["shared-subscriptions", "mqtt-3.1", "core only", "at least 2h", "configuration"];
+    assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
+    for (reason, expected) in reasons.iter().zip(expected) {
+        assert!(reason.contains(expected), "{reason}");
+    }
+}
+
+// ---- what is done to the broker means the same in every world ----
+
+const ACTS: [(&str, &str); 5] = [
+    (
+        "kill",
+        "
+  - one: connect
+  - broker: kill
+  - one: { expect: closed }
+  - broker: start
+  - two: connect
+  - two: { subscribe: a/t, qos: 1 }
+  - two: { publish: a/t, payload: x, qos: 1 }
+  - two: { expect: PUBLISH, topic: a/t, payload: x }
+",
+    ),
+    (
+        "restart",
+        "
+  - one: connect
+  - broker: restart
+  - one: { expect: closed }
+  - one: connect
+  - one: { publish: a/t, payload: x, qos: 2 }
+",
+    ),
+    (
+        "pause",
+        "
+  - one: connect
+  - broker: pause
+  - one: { send: PUBLISH, packet_id: 1, qos: 1, topic: a/t, payload: x }
+  - one: { expect: nothing, for: 1s }
+  - two: open
+  - broker: resume
+  - one: { expect: PUBACK, packet_id: 1 }
+  - two: { send: CONNECT }
+  - two: { expect: CONNACK }
+",
+    ),
+    (
+        "power-loss",
+        "
+  - one: { connect: { keep_alive: 0s } }
+  - broker: power_loss
+  - one: { expect: open, for: 1s }
+  - one: { send: PUBLISH, packet_id: 1, qos: 1, topic: a/t, payload: x }
+  - one: { expect: nothing, for: 1s }
+  - broker: start
+  - two: connect
+  - two: ping
+",
+    ),
+    (
+        "down",
+        "
+  - one: connect
+  - broker: kill
+  - one: { expect: closed }
+  - broker: start
+  - broker: kill
+  - broker: start
+  - one: connect
+  - one: ping
+",
+    ),
+];
+
+#[test]
+fn acts_on_the_broker_mean_the_same_in_every_world() {
+    let scenarios: Vec<Scenario> = ACTS
+        .iter()
+        .map(|(name, steps)| {
+            let head = "title: x\nrequirements: { v5: [MQTT-4.3.2-2], v3.1.1: [MQTT-4.3.2-2] }\n";
+            scenario(name, &format!("{head}clients: {{ one: {{}}, two: {{}} }}\nsteps:{steps}"))
+        })
+        .collect();
+    for scenario in &scenarios {
+        let plan_options = PlanOptions { tolerance: sim::TOLERANCE, ..PlanOptions::default() };
+        let plan = Plan::new(scenario, ProtocolVersion::V5, &plan_options).expect("it can be made concrete");
+        let config = Config::default();
+        for (world, played) in [
+            ("core", core::play(&plan, 1, StageOptions::default(), &config)),
+            ("sim", sim::play(&plan, 1, StageOptions::default(), &config)),
+        ] {
+            let findings = check(&plan, &played.history);
+            let timeline = assay::report::timeline::around(&plan, &played.history, &[], 60);
+            assert_eq!(
+                judge(&plan, &played),
+                Verdict::Pass,
+                "{} in {world}: {findings:?}\n{timeline}",
+                plan.scenario
+            );
+        }
+        let again = sim::play(&plan, 1, StageOptions::default(), &config).history.digest();
+        assert_eq!(again, sim::play(&plan, 1, StageOptions::default(), &config).history.digest());
+    }
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let (outcomes, _) = all(&target, scenarios, &options(7));
+    for outcome in outcomes {
+        let played = outcome.played.as_ref().expect("it was played");
+        let findings = check(&outcome.plan, &played.history);
+        let timeline = assay::report::timeline::around(&outcome.plan, &played.history, &[], 60);
+        assert_eq!(
+            outcome.verdict(),
+            Verdict::Pass,
+            "{} live: {findings:?}\n{timeline}",
+            outcome.plan.scenario
+        );
+        assert!(outcome.crash.is_none());
+    }
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+/// Some of the suite over real sockets, on the reference broker's own command.
+#[test]
+fn the_reference_broker_passes_over_real_sockets() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let suite = Suite::load(&folder, &["exactly-once".into(), "wildcard".into()])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let scenarios: Vec<Scenario> = suite
+        .scenarios()
+        .map(|(_, scenario)| scenario.clone())
+        .filter(|scenario| scenario.requirements.contains_key(&ProtocolVersion::V5))
+        .step_by(5)
+        .collect();
+    let target =
+        Target::Profile(Box::new(Profile::load("reference").unwrap_or_else(|error| panic!("{error}"))));
+    let options = LiveOptions { assay: Some(env!("CARGO_BIN_EXE_assay").into()), brokers: 8, ..options(8) };
+    let (outcomes, summary) = all(&target, scenarios, &options);
+    assert!(outcomes.len() > 20 && summary.lost.is_none(), "{summary:?}");
+    let bad: Vec<String> = outcomes
+        .iter()
+        .filter(|outcome| !matches!(outcome.verdict(), Verdict::Pass | Verdict::Skipped))
+        .map(|outcome| format!("{} {:?}", outcome.plan.full_name(), outcome.attempts))
+        .collect();
+    assert!(bad.is_empty(), "{bad:?}");
+}
