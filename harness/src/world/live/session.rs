@@ -335,7 +335,7 @@ impl Session<'_, '_> {
     /// The address at which a broker answers.
     async fn find(&self, addresses: &[SocketAddr]) -> Result<SocketAddr, Probe> {
         let mut worst = Probe::Refuses;
-        for _ in 0..QUESTIONS {
+        for round in 0..QUESTIONS {
             for address in addresses {
                 for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
                     match probe(*address, version, &self.probe_id(), self.target.credentials()).await {
@@ -345,7 +345,8 @@ impl Session<'_, '_> {
                     }
                 }
             }
-            if self.is_interrupted() {
+            // Who accepts connections is up, and had the time that an answer takes.
+            if self.is_interrupted() || (worst == Probe::Silent && round > 0) {
                 break;
             }
             sleep(PAUSE).await;
