@@ -17,7 +17,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "cargo tells build scripts their folders through the environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells build scripts their folders through the environment"
+)]
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../scenarios");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("suite.rs");
@@ -28,7 +31,12 @@ fn main() {
     for path in files {
         let name = path.strip_prefix(&root).expect("below the root").with_extension("");
         let absolute = path.canonicalize().expect("it exists");
-        let _ = writeln!(text, "    ({:?}, include_str!({:?})),", name.display().to_string(), absolute.display().to_string());
+        let _ = writeln!(
+            text,
+            "    ({:?}, include_str!({:?})),",
+            name.display().to_string(),
+            absolute.display().to_string()
+        );
     }
     text.push_str("];\n");
     fs::write(out, text).expect("the output folder can be written");

@@ -177,13 +177,17 @@ fn line_of(history: &History, at: Time, fact: Fact) -> FactLine {
         Fact::Sent { link, bytes, by_script } => {
             FactLine::Sent { at, link: link.0, bytes: to_hex(history.bytes(bytes)), by_script }
         }
-        Fact::Received { link, bytes } => FactLine::Received { at, link: link.0, bytes: to_hex(history.bytes(bytes)) },
+        Fact::Received { link, bytes } => {
+            FactLine::Received { at, link: link.0, bytes: to_hex(history.bytes(bytes)) }
+        }
         Fact::Swallowed { link, bytes, from_broker } => {
             FactLine::Swallowed { at, link: link.0, bytes: to_hex(history.bytes(bytes)), from_broker }
         }
         Fact::Closed { link, by, how } => FactLine::Closed { at, link: link.0, by, how },
         Fact::Cut { link, cut } => FactLine::Cut { at, link: link.0, how: cut.name().into() },
-        Fact::Partitioned { client, to_broker, to_client } => FactLine::Partitioned { at, client, to_broker, to_client },
+        Fact::Partitioned { client, to_broker, to_client } => {
+            FactLine::Partitioned { at, client, to_broker, to_client }
+        }
         Fact::Healed(client) => FactLine::Healed { at, client },
         Fact::BrokerStarted => FactLine::BrokerStarted { at },
         Fact::BrokerStopped => FactLine::BrokerStopped { at },
@@ -193,7 +197,9 @@ fn line_of(history: &History, at: Time, fact: Fact) -> FactLine {
 }
 
 fn fact_of(history: &mut History, line: FactLine) -> Result<(Time, Fact), String> {
-    let mut store = |text: &str| from_hex(text).map(|bytes| history.store(&bytes)).ok_or("bytes that are not hexadecimal");
+    let mut store = |text: &str| {
+        from_hex(text).map(|bytes| history.store(&bytes)).ok_or("bytes that are not hexadecimal")
+    };
     Ok(match line {
         FactLine::StepBegan { at, step } => (Time(at), Fact::StepBegan(step)),
         FactLine::LimitReached { at, step } => (Time(at), Fact::LimitReached(step)),
@@ -204,7 +210,9 @@ fn fact_of(history: &mut History, line: FactLine) -> Result<(Time, Fact), String
         FactLine::Sent { at, link, bytes, by_script } => {
             (Time(at), Fact::Sent { link: Link(link), bytes: store(&bytes)?, by_script })
         }
-        FactLine::Received { at, link, bytes } => (Time(at), Fact::Received { link: Link(link), bytes: store(&bytes)? }),
+        FactLine::Received { at, link, bytes } => {
+            (Time(at), Fact::Received { link: Link(link), bytes: store(&bytes)? })
+        }
         FactLine::Swallowed { at, link, bytes, from_broker } => {
             (Time(at), Fact::Swallowed { link: Link(link), bytes: store(&bytes)?, from_broker })
         }
@@ -226,8 +234,12 @@ fn fact_of(history: &mut History, line: FactLine) -> Result<(Time, Fact), String
 impl Evidence {
     /// Puts a run together.
     pub fn new(header: Header, history: History, verdict: Verdict, findings: Vec<Finding>) -> Evidence {
-        let footer =
-            Footer { events: history.events().len(), digest: history.digest().to_string(), verdict, findings };
+        let footer = Footer {
+            events: history.events().len(),
+            digest: history.digest().to_string(),
+            verdict,
+            findings,
+        };
         Evidence { header, history, footer }
     }
 
@@ -301,7 +313,8 @@ impl Evidence {
                 return Err(broken(number, "something follows the footer".into()));
             }
             if line.starts_with("{\"end\"") {
-                let end: End = serde_json::from_str(line).map_err(|error| broken(number, error.to_string()))?;
+                let end: End =
+                    serde_json::from_str(line).map_err(|error| broken(number, error.to_string()))?;
                 footer = Some(end.end);
                 continue;
             }

@@ -96,8 +96,17 @@ const SHIPPED: [(&str, &str); 2] = [
 /// What may stand in braces.
 pub const PLACEHOLDERS: &[&str] = &["port", "dir", "config", "assay"];
 
-const KEYS: &[&str] =
-    &["name", "install", "version-command", "start", "set-arguments", "env", "credentials", "claims", "tolerance"];
+const KEYS: &[&str] = &[
+    "name",
+    "install",
+    "version-command",
+    "start",
+    "set-arguments",
+    "env",
+    "credentials",
+    "claims",
+    "tolerance",
+];
 const START_KEYS: &[&str] = &["command", "config", "port", "processes", "ready-within", "stop-within"];
 
 /// Why there is no profile.
@@ -125,12 +134,17 @@ impl ProfileError {
     /// The message, with or without colour.
     pub fn render(&self, colour: bool) -> String {
         match self {
-            ProfileError::Unreadable { path, error } => format!("error: cannot read {}: {error}", path.display()),
+            ProfileError::Unreadable { path, error } => {
+                format!("error: cannot read {}: {error}", path.display())
+            }
             ProfileError::NotFound { wanted, nearest } => match nearest {
                 Some(name) => format!("error: no profile is called `{wanted}`; did you mean `{name}`?"),
                 None => {
                     let names: Vec<&str> = Profile::shipped().collect();
-                    format!("error: no profile is called `{wanted}`; there are {}, and files", names.join(", "))
+                    format!(
+                        "error: no profile is called `{wanted}`; there are {}, and files",
+                        names.join(", ")
+                    )
                 }
             },
             ProfileError::Mistakes(problems) => problems.render(colour),
@@ -232,7 +246,9 @@ fn words_in_braces(text: &str) -> Vec<&str> {
     text.split('{')
         .skip(1)
         .filter_map(|rest| rest.split_once('}').map(|(word, _)| word))
-        .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c == '_'))
+        .filter(|word| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c == '_')
+        })
         .collect()
 }
 
@@ -422,16 +438,27 @@ impl Reader<'_> {
         let mut persistence = None;
         let names: Vec<&str> = CAPABILITIES.iter().map(|(name, _, _)| *name).collect();
         for (id, name, value) in self.map(node, "a map of capabilities", &names).unwrap_or_default() {
-            let Some((_, capability, _)) = CAPABILITIES.iter().find(|(it, _, _)| it == name) else { continue };
+            let Some((_, capability, _)) = CAPABILITIES.iter().find(|(it, _, _)| it == name) else {
+                continue;
+            };
             match (capability, &value.kind) {
                 (Capability::Configuration, _) => {
                     let help = "give `set-arguments`".to_string();
-                    self.problem(*id, "whether scenarios can configure the broker is not a claim", Some(help));
+                    self.problem(
+                        *id,
+                        "whether scenarios can configure the broker is not a claim",
+                        Some(help),
+                    );
                 }
                 (Capability::Persistence, NodeKind::Text(word)) => {
                     persistence = Persistence::WORDS.iter().find(|(it, _)| it == word).map(|(_, it)| *it);
                     if persistence.is_none() {
-                        self.unknown(value.id, "kind of persistence", word, &Persistence::WORDS.map(|(word, _)| word));
+                        self.unknown(
+                            value.id,
+                            "kind of persistence",
+                            word,
+                            &Persistence::WORDS.map(|(word, _)| word),
+                        );
                     }
                 }
                 (Capability::Persistence, _) => {
@@ -500,6 +527,9 @@ mod tests {
     #[test]
     fn braces_that_are_no_placeholders_stay() {
         let value = |word: &str| (word == "port").then(|| "7".to_string());
-        assert_eq!(fill("jetstream { store: x } {port} {other} {", value), "jetstream { store: x } 7 {other} {");
+        assert_eq!(
+            fill("jetstream { store: x } {port} {other} {", value),
+            "jetstream { store: x } 7 {other} {"
+        );
     }
 }

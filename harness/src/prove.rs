@@ -10,7 +10,7 @@ use reference_broker::core::{Config, Variant, variants};
 use serde::Serialize;
 
 use crate::scenario::WorldKind;
-use crate::session::{Job, Outcome, play_simulated};
+use crate::session::{Job, Outcome, play_simulated, simulated_skip};
 use crate::verdict::Verdict;
 
 /// What became of a defect.
@@ -56,6 +56,8 @@ pub struct Proof {
     pub unproven: Vec<String>,
     /// How many scenario-cases there were.
     pub cases: usize,
+    /// Scenario-cases that the embedded broker cannot play: they need what it does not have.
+    pub not_playable: Vec<String>,
 }
 
 /// Name of a job, as the proof shows it.
@@ -70,7 +72,12 @@ enum Subject {
 
 /// Plays all jobs against every defect and variant whose name contains `only`, on `threads` threads. `progress` sees
 /// how many subjects are done, and of how many.
-pub fn prove(jobs: &[Job<'_>], only: Option<&str>, threads: usize, progress: &(dyn Fn(usize, usize) + Sync)) -> Proof {
+pub fn prove(
+    jobs: &[Job<'_>],
+    only: Option<&str>,
+    threads: usize,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Proof {
     let mut subjects: Vec<Subject> = all().iter().map(Subject::Defect).collect();
     subjects.extend(variants().iter().map(Subject::Variant));
     subjects.retain(|subject| {
@@ -120,10 +127,15 @@ pub fn prove(jobs: &[Job<'_>], only: Option<&str>, threads: usize, progress: &(d
         unproven: if only.is_some() {
             Vec::new()
         } else {
-            jobs.iter().filter(|job| !killed[job.index]).map(job_name).collect()
+            jobs.iter().filter(|job| !killed[job.index] && playable(job)).map(job_name).collect()
         },
         cases: jobs.len(),
+        not_playable: jobs.iter().filter(|job| !playable(job)).map(job_name).collect(),
     }
+}
+
+fn playable(job: &Job<'_>) -> bool {
+    simulated_skip(job.scenario, WorldKind::Core, &Config::default()).is_none()
 }
 
 fn ids(defect: &Defect, version: ProtocolVersion) -> &'static [&'static str] {

@@ -73,10 +73,24 @@ impl Outcome {
     pub fn judged(index: usize, plan: Plan, history: History, real: Duration) -> Outcome {
         let findings = check(&plan, &history);
         let verdict = verdict_of(&findings);
-        let reason = findings.iter().max_by_key(|finding| finding.weight).map(|it| it.observed.clone()).unwrap_or_default();
+        let reason = findings
+            .iter()
+            .max_by_key(|finding| finding.weight)
+            .map(|it| it.observed.clone())
+            .unwrap_or_default();
         let end = history.events().last().map_or(Time::ZERO, |event| event.at);
         let digest = history.digest();
-        Outcome { index, plan: Some(plan), verdict, reason, findings, digest, real, virtual_time: end - Time::ZERO, history }
+        Outcome {
+            index,
+            plan: Some(plan),
+            verdict,
+            reason,
+            findings,
+            digest,
+            real,
+            virtual_time: end - Time::ZERO,
+            history,
+        }
     }
 }
 
@@ -97,7 +111,8 @@ pub fn jobs<'s>(suite: &'s Suite, selection: &Selection, seed: u64) -> Vec<Job<'
             if !selection.versions.is_empty() && !selection.versions.contains(version) {
                 continue;
             }
-            if !selection.requirements.is_empty() && !selection.requirements.iter().any(|id| ids.contains(id)) {
+            if !selection.requirements.is_empty() && !selection.requirements.iter().any(|id| ids.contains(id))
+            {
                 continue;
             }
             let seed = case_seed(seed, scenario, *version);
@@ -109,7 +124,7 @@ pub fn jobs<'s>(suite: &'s Suite, selection: &Selection, seed: u64) -> Vec<Job<'
 
 /// The seed of a case does not depend on which others are played.
 pub fn case_seed(seed: u64, scenario: &Scenario, version: ProtocolVersion) -> u64 {
-    Random::stream(seed, &scenario.full_name(), u64::from(version.level())).next()
+    Random::stream(seed, &scenario.full_name(), u64::from(version.level())).draw()
 }
 
 /// How long a quiet window and tolerances are in a simulated world.
@@ -146,7 +161,11 @@ fn has(config: &Config, capability: Capability) -> bool {
         Capability::EmptyClientId => !is("empty-client-id", "refuse"),
         // It keeps nothing across its own end.
         Capability::Persistence => false,
-        Capability::Mqtt31 | Capability::Mqtt311 | Capability::Mqtt5 | Capability::ProcessControl | Capability::Configuration => true,
+        Capability::Mqtt31
+        | Capability::Mqtt311
+        | Capability::Mqtt5
+        | Capability::ProcessControl
+        | Capability::Configuration => true,
     }
 }
 
@@ -159,13 +178,19 @@ pub fn play_simulated(job: &Job<'_>, world: WorldKind, config: &Config) -> Outco
     let plan = match Plan::new(job.scenario, job.version, &plan_options) {
         Ok(plan) => plan,
         Err(problems) => {
-            let mut outcome = Outcome::skipped(job.index, problems.first().map(|it| it.message.clone()).unwrap_or_default());
+            let mut outcome = Outcome::skipped(
+                job.index,
+                problems.first().map(|it| it.message.clone()).unwrap_or_default(),
+            );
             outcome.verdict = Verdict::Error;
             return outcome;
         }
     };
     let started = Stopwatch::start();
-    let played = world::core::play(&plan, job.seed, stage_options, config);
+    let played = match world {
+        WorldKind::Sim => world::sim::play(&plan, job.seed, stage_options, config),
+        _ => world::core::play(&plan, job.seed, stage_options, config),
+    };
     Outcome::judged(job.index, plan, played.history, started.elapsed())
 }
 
@@ -179,7 +204,8 @@ pub fn run_simulated(
     each: &mut (dyn FnMut(Outcome) -> bool + Send),
 ) {
     let next = AtomicUsize::new(0);
-    let merge = Mutex::new(Merge { waiting: std::collections::BTreeMap::new(), next: 0, stopped: false, each });
+    let merge =
+        Mutex::new(Merge { waiting: std::collections::BTreeMap::new(), next: 0, stopped: false, each });
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1).min(jobs.len().max(1)) {
             scope.spawn(|| {
@@ -220,11 +246,13 @@ impl Merge<'_> {
 
 /// Real time, for what is shown; no judgement rests on it.
 #[derive(Debug)]
-pub struct Stopwatch(#[allow(clippy::disallowed_types, reason = "real time, for display only")] std::time::Instant);
+pub struct Stopwatch(
+    #[allow(clippy::disallowed_types, reason = "real time, for display only")] std::time::Instant,
+);
 
 impl Stopwatch {
     /// Starts.
-    #[allow(clippy::disallowed_methods, reason = "real time, for display only")]
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "real time, for display only")]
     pub fn start() -> Stopwatch {
         Stopwatch(std::time::Instant::now())
     }

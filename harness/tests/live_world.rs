@@ -31,7 +31,11 @@ use tokio::net::TcpStream;
 struct Mortal(TcpStream);
 
 impl AsyncRead for Mortal {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.0).poll_read(context, buffer);
         if buffer.filled()[before..].windows(6).any(|bytes| bytes == b"poison") {
@@ -43,7 +47,11 @@ impl AsyncRead for Mortal {
 }
 
 impl AsyncWrite for Mortal {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
@@ -91,7 +99,8 @@ fn broker() {
         }
         _ => {}
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it can be built");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it can be built");
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
         let broker = Broker::new(Config::default(), 1);
@@ -106,7 +115,8 @@ fn profile(is: &str, more: &str, pids: &Path) -> Target {
          env:\n  BROKER_PORT: '{{port}}'\n  BROKER_IS: {is}\n  BROKER_PIDS: {}\n",
         pids.display()
     );
-    let profile = Profile::parse(SourceText::new("mortal.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
+    let profile =
+        Profile::parse(SourceText::new("mortal.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
     Target::Profile(Box::new(profile))
 }
 
@@ -133,7 +143,9 @@ fn scenario(name: &str, text: &str) -> Scenario {
 
 fn cases(scenarios: Vec<Scenario>) -> Vec<LiveCase> {
     let cases = scenarios.into_iter().enumerate();
-    cases.map(|(index, scenario)| LiveCase { index, scenario, version: ProtocolVersion::V5, seed: 1 }).collect()
+    cases
+        .map(|(index, scenario)| LiveCase { index, scenario, version: ProtocolVersion::V5, seed: 1 })
+        .collect()
 }
 
 fn all(target: &Target, scenarios: Vec<Scenario>, options: &LiveOptions<'_>) -> (Vec<LiveOutcome>, Summary) {
@@ -148,8 +160,10 @@ fn all(target: &Target, scenarios: Vec<Scenario>, options: &LiveOptions<'_>) -> 
 fn left(pids: &Path) -> Vec<i32> {
     let entries = std::fs::read_dir(pids).expect("the folder is there");
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| rustix::process::test_kill_process(rustix::process::Pid::from_raw(*pid).expect("a process")).is_ok())
-        .collect()
+    pids.filter(|pid| {
+        rustix::process::test_kill_process(rustix::process::Pid::from_raw(*pid).expect("a process")).is_ok()
+    })
+    .collect()
 }
 
 const ORDINARY: &str = "
@@ -196,7 +210,10 @@ fn a_broker_that_dies_is_named_with_the_packet_and_the_rest_is_judged() {
         assert!(outcome.crash.is_none());
     }
     let deadly = &outcomes[6];
-    assert_eq!((deadly.verdict(), &deadly.attempts[..]), (Verdict::Fail, &[Verdict::Fail, Verdict::Fail][..]));
+    assert_eq!(
+        (deadly.verdict(), &deadly.attempts[..]),
+        (Verdict::Fail, &[Verdict::Fail, Verdict::Fail][..])
+    );
     let crash = deadly.crash.as_ref().expect("it killed the broker");
     assert_eq!(crash.client.as_deref(), Some("killer"));
     let packet = crash.packet.as_deref().expect("it sent a packet");
@@ -247,9 +264,11 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_program_that_is_missing_is_named_with_its_package() {
     let text = "name: x\ninstall: [assay-x]\nstart: { command: [assay-no-such-broker] }\n";
-    let profile = Profile::parse(SourceText::new("x.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
+    let profile =
+        Profile::parse(SourceText::new("x.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
     let target = Target::Profile(Box::new(profile));
-    let error = run(&target, cases(vec![ordinary(0)]), &options(3), &mut |_| {}).expect_err("it does not exist");
+    let error =
+        run(&target, cases(vec![ordinary(0)]), &options(3), &mut |_| {}).expect_err("it does not exist");
     let text = error.to_string();
     assert!(text.contains("`assay-no-such-broker`") && text.contains("package assay-x"), "{text}");
 }
@@ -294,7 +313,9 @@ fn what_cannot_be_asked_is_skipped_with_its_reason() {
         format!("{head}clients: {{ a: {{ protocol: 3.1 }} }}\nsteps: [ a: connect ]\n"),
         format!("{head}worlds: [core]\nbecause: x\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"),
         format!("{head}clients: {{ a: {{}} }}\nsteps: [ a: connect, wait: 2h ]\n"),
-        format!("{head}broker: {{ config: {{ receive-maximum: 2 }} }}\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"),
+        format!(
+            "{head}broker: {{ config: {{ receive-maximum: 2 }} }}\nclients: {{ a: {{}} }}\nsteps: [ a: connect ]\n"
+        ),
     ];
     let scenarios = texts.iter().enumerate().map(|(at, text)| scenario(&format!("s/{at}"), text)).collect();
     let (outcomes, _) = all(&target, scenarios, &options(6));
@@ -309,7 +330,9 @@ fn what_cannot_be_asked_is_skipped_with_its_reason() {
 // ---- what is done to the broker means the same in every world ----
 
 const ACTS: [(&str, &str); 5] = [
-    ("kill", "
+    (
+        "kill",
+        "
   - one: connect
   - broker: kill
   - one: { expect: closed }
@@ -318,15 +341,21 @@ const ACTS: [(&str, &str); 5] = [
   - two: { subscribe: a/t, qos: 1 }
   - two: { publish: a/t, payload: x, qos: 1 }
   - two: { expect: PUBLISH, topic: a/t, payload: x }
-"),
-    ("restart", "
+",
+    ),
+    (
+        "restart",
+        "
   - one: connect
   - broker: restart
   - one: { expect: closed }
   - one: connect
   - one: { publish: a/t, payload: x, qos: 2 }
-"),
-    ("pause", "
+",
+    ),
+    (
+        "pause",
+        "
   - one: connect
   - broker: pause
   - one: { send: PUBLISH, packet_id: 1, qos: 1, topic: a/t, payload: x }
@@ -336,8 +365,11 @@ const ACTS: [(&str, &str); 5] = [
   - one: { expect: PUBACK, packet_id: 1 }
   - two: { send: CONNECT }
   - two: { expect: CONNACK }
-"),
-    ("power-loss", "
+",
+    ),
+    (
+        "power-loss",
+        "
   - one: { connect: { keep_alive: 0s } }
   - broker: power_loss
   - one: { expect: open, for: 1s }
@@ -346,8 +378,11 @@ const ACTS: [(&str, &str); 5] = [
   - broker: start
   - two: connect
   - two: ping
-"),
-    ("down", "
+",
+    ),
+    (
+        "down",
+        "
   - one: connect
   - broker: kill
   - one: { expect: closed }
@@ -356,7 +391,8 @@ const ACTS: [(&str, &str); 5] = [
   - broker: start
   - one: connect
   - one: ping
-"),
+",
+    ),
 ];
 
 #[test]
@@ -378,7 +414,12 @@ fn acts_on_the_broker_mean_the_same_in_every_world() {
         ] {
             let findings = check(&plan, &played.history);
             let timeline = assay::report::timeline::around(&plan, &played.history, &[], 60);
-            assert_eq!(judge(&plan, &played), Verdict::Pass, "{} in {world}: {findings:?}\n{timeline}", plan.scenario);
+            assert_eq!(
+                judge(&plan, &played),
+                Verdict::Pass,
+                "{} in {world}: {findings:?}\n{timeline}",
+                plan.scenario
+            );
         }
         let again = sim::play(&plan, 1, StageOptions::default(), &config).history.digest();
         assert_eq!(again, sim::play(&plan, 1, StageOptions::default(), &config).history.digest());
@@ -390,7 +431,12 @@ fn acts_on_the_broker_mean_the_same_in_every_world() {
         let played = outcome.played.as_ref().expect("it was played");
         let findings = check(&outcome.plan, &played.history);
         let timeline = assay::report::timeline::around(&outcome.plan, &played.history, &[], 60);
-        assert_eq!(outcome.verdict(), Verdict::Pass, "{} live: {findings:?}\n{timeline}", outcome.plan.scenario);
+        assert_eq!(
+            outcome.verdict(),
+            Verdict::Pass,
+            "{} live: {findings:?}\n{timeline}",
+            outcome.plan.scenario
+        );
         assert!(outcome.crash.is_none());
     }
     assert!(left(pids.path()).is_empty(), "processes are left");
@@ -400,14 +446,16 @@ fn acts_on_the_broker_mean_the_same_in_every_world() {
 #[test]
 fn the_reference_broker_passes_over_real_sockets() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let suite = Suite::load(&folder, &["exactly-once".into(), "wildcard".into()]).unwrap_or_else(|error| panic!("{error}"));
+    let suite = Suite::load(&folder, &["exactly-once".into(), "wildcard".into()])
+        .unwrap_or_else(|error| panic!("{error}"));
     let scenarios: Vec<Scenario> = suite
         .scenarios()
         .map(|(_, scenario)| scenario.clone())
         .filter(|scenario| scenario.requirements.contains_key(&ProtocolVersion::V5))
         .step_by(5)
         .collect();
-    let target = Target::Profile(Box::new(Profile::load("reference").unwrap_or_else(|error| panic!("{error}"))));
+    let target =
+        Target::Profile(Box::new(Profile::load("reference").unwrap_or_else(|error| panic!("{error}"))));
     let options = LiveOptions { assay: Some(env!("CARGO_BIN_EXE_assay").into()), brokers: 8, ..options(8) };
     let (outcomes, summary) = all(&target, scenarios, &options);
     assert!(outcomes.len() > 20 && summary.lost.is_none(), "{summary:?}");

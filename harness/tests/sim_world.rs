@@ -73,7 +73,8 @@ fn every_verdict_is_that_of_the_core_world() {
             verdict(&core::play(&plan, job.seed, StageOptions::default(), &config).history).0
         };
         (in_core != in_sim).then(|| {
-            let finding = findings.first().map(|it| format!("{}; {}", it.expected, it.observed)).unwrap_or_default();
+            let finding =
+                findings.first().map(|it| format!("{}; {}", it.expected, it.observed)).unwrap_or_default();
             format!("{} {}: {in_core} in core, {in_sim} in sim: {finding}", plan.full_name(), plan.version)
         })
     });

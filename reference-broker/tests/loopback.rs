@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reference_broker::codec::{
-    Ack, Connect, Disconnect, Packet, Properties, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode, Subscribe,
-    Subscription, SubscriptionOptions, decode, encoded,
+    Ack, Connect, Disconnect, Packet, Properties, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode,
+    Subscribe, Subscription, SubscriptionOptions, decode, encoded,
 };
 use reference_broker::core::{Broker, Config};
 use reference_broker::shell::{listen, serve};
@@ -71,7 +71,8 @@ impl Client {
                 return Some(packet);
             }
             let mut chunk = [0; 4096];
-            let read = timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("the broker says nothing");
+            let read =
+                timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("the broker says nothing");
             match read.expect("the connection was reset") {
                 0 => return None,
                 count => self.buffer.extend_from_slice(&chunk[..count]),
@@ -82,7 +83,12 @@ impl Client {
     async fn subscribe(&mut self, filter: &'static str) {
         let options = SubscriptionOptions { qos: QoS::ExactlyOnce, ..SubscriptionOptions::default() };
         let subscriptions = vec![Subscription { filter: filter.into(), options }];
-        self.send(Packet::Subscribe(Subscribe { packet_id: 1, properties: Properties::new(), subscriptions })).await;
+        self.send(Packet::Subscribe(Subscribe {
+            packet_id: 1,
+            properties: Properties::new(),
+            subscriptions,
+        }))
+        .await;
         assert!(matches!(self.receive().await, Some(Packet::Suback(_))));
     }
 
@@ -177,14 +183,18 @@ async fn exchange(address: SocketAddr, version: ProtocolVersion) {
     let mut subscriber = Client::connect(address, version, "subscriber").await;
     subscriber.hear(b"queued").await;
     let properties = Properties::new();
-    subscriber.send(Packet::Disconnect(Disconnect { reason: ReasonCode::NORMAL_DISCONNECTION, properties })).await;
+    subscriber
+        .send(Packet::Disconnect(Disconnect { reason: ReasonCode::NORMAL_DISCONNECTION, properties }))
+        .await;
     assert_eq!(subscriber.receive().await, None);
     // A malformed packet ends its connection, with a reason where the version has one, and no other.
     let mut offender = Client::connect(address, version, "offender").await;
     offender.stream.write_all(&[0xC1, 0]).await.unwrap();
     if version == ProtocolVersion::V5 {
         match offender.receive().await {
-            Some(Packet::Disconnect(disconnect)) => assert_eq!(disconnect.reason, ReasonCode::MALFORMED_PACKET),
+            Some(Packet::Disconnect(disconnect)) => {
+                assert_eq!(disconnect.reason, ReasonCode::MALFORMED_PACKET)
+            }
             other => panic!("expected DISCONNECT, got {other:?}"),
         }
     }
@@ -215,7 +225,9 @@ fn a_stop_says_so_and_closes() {
         let mut three = Client::connect(address, ProtocolVersion::V3_1_1, "three").await;
         stop.set(true);
         match five.receive().await {
-            Some(Packet::Disconnect(disconnect)) => assert_eq!(disconnect.reason, ReasonCode::SERVER_SHUTTING_DOWN),
+            Some(Packet::Disconnect(disconnect)) => {
+                assert_eq!(disconnect.reason, ReasonCode::SERVER_SHUTTING_DOWN)
+            }
             other => panic!("expected DISCONNECT, got {other:?}"),
         }
         assert_eq!(five.receive().await, None);

@@ -54,7 +54,10 @@ impl Answers {
                 owed.requests.insert((PacketType::Suback, subscribe.packet_id), asked);
             }
             Packet::Unsubscribe(unsubscribe) => {
-                owed.requests.insert((PacketType::Unsuback, unsubscribe.packet_id), vec![2; unsubscribe.filters.len()]);
+                owed.requests.insert(
+                    (PacketType::Unsuback, unsubscribe.packet_id),
+                    vec![2; unsubscribe.filters.len()],
+                );
             }
             Packet::Pingreq => owed.pings += 1,
             _ => {}
@@ -74,13 +77,19 @@ impl Answers {
                     Some(count) if *count > 0 => *count -= 1,
                     _ => {
                         let id = pick(version, "MQTT-2.2.1-5", "MQTT-2.3.1-6");
-                        let other = owed.acknowledgements.iter().any(|((_, id), count)| *id == ack.packet_id && *count > 0);
+                        let other = owed
+                            .acknowledgements
+                            .iter()
+                            .any(|((_, id), count)| *id == ack.packet_id && *count > 0);
                         let ids: &[&str] = if other { &["MQTT-3.3.4-1", id] } else { &[id, "MQTT-3.3.4-1"] };
                         out.violation(
                             BY,
                             ids,
                             format!("{kind} only for a packet that asks for it, with its identifier"),
-                            format!("{kind} for identifier {}, which nothing on this connection asked for", ack.packet_id),
+                            format!(
+                                "{kind} for identifier {}, which nothing on this connection asked for",
+                                ack.packet_id
+                            ),
                             vec![event],
                         );
                     }
@@ -102,7 +111,10 @@ impl Answers {
                 if suback.reasons.iter().zip(&asked).any(|(code, asked)| code.0 <= 2 && code.0 > *asked) {
                     out.violation(
                         BY,
-                        &[pick(version, "MQTT-3.8.4-7", "MQTT-3.8.4-5"), pick(version, "MQTT-3.8.4-8", "MQTT-3.8.4-6")],
+                        &[
+                            pick(version, "MQTT-3.8.4-7", "MQTT-3.8.4-5"),
+                            pick(version, "MQTT-3.8.4-8", "MQTT-3.8.4-6"),
+                        ],
                         "grants that are not higher than what was asked for",
                         "a higher QoS was granted",
                         vec![event],
@@ -125,7 +137,13 @@ impl Answers {
             }
             Packet::Pingresp => {
                 if owed.pings == 0 {
-                    out.violation(BY, &["MQTT-3.12.4-1"], "one PINGRESP for each PINGREQ", "PINGRESP without PINGREQ", vec![event]);
+                    out.violation(
+                        BY,
+                        &["MQTT-3.12.4-1"],
+                        "one PINGRESP for each PINGREQ",
+                        "PINGRESP without PINGREQ",
+                        vec![event],
+                    );
                 } else {
                     owed.pings -= 1;
                 }

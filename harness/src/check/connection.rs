@@ -99,7 +99,8 @@ impl Connections {
             Packet::Disconnect(disconnect) => {
                 let Some(asked) = &line.connect else { return };
                 if let Some(expiry) = disconnect.properties.number(PropertyId::SessionExpiryInterval)
-                    && let Some(Session::Live { link, expiry: current }) = self.sessions.get_mut(&asked.client_id)
+                    && let Some(Session::Live { link, expiry: current }) =
+                        self.sessions.get_mut(&asked.client_id)
                     && *link == on.link
                 {
                     // Raising it from 0 is a Protocol Error and keeps nothing.
@@ -134,7 +135,13 @@ impl Connections {
         match packet {
             Packet::Connack(connack) => {
                 if let Some(event) = line.connack {
-                    out.violation(BY, &[pick(version, "MQTT-3.2.0-2", "MQTT-3.2.0-1")], "one CONNACK", "a second CONNACK", vec![event, seen.event]);
+                    out.violation(
+                        BY,
+                        &[pick(version, "MQTT-3.2.0-2", "MQTT-3.2.0-1")],
+                        "one CONNACK",
+                        "a second CONNACK",
+                        vec![event, seen.event],
+                    );
                     return;
                 }
                 line.connack = Some(seen.event);
@@ -154,13 +161,26 @@ impl Connections {
                     && !irregular
                     && connack.reason.0 == 0
                 {
-                    self.accepted(on, &asked, connack.session_present, connack.properties.number(PropertyId::SessionExpiryInterval), seen, out);
+                    self.accepted(
+                        on,
+                        &asked,
+                        connack.session_present,
+                        connack.properties.number(PropertyId::SessionExpiryInterval),
+                        seen,
+                        out,
+                    );
                 }
             }
             Packet::Auth(_) => {}
             Packet::Disconnect(_) => {
                 if line.connack.is_none() {
-                    out.violation(BY, &[pick(version, "MQTT-3.14.0-1", "MQTT-3.2.0-1"), "MQTT-3.2.0-1"], "no DISCONNECT before CONNACK", "DISCONNECT before CONNACK", vec![seen.event]);
+                    out.violation(
+                        BY,
+                        &[pick(version, "MQTT-3.14.0-1", "MQTT-3.2.0-1"), "MQTT-3.2.0-1"],
+                        "no DISCONNECT before CONNACK",
+                        "DISCONNECT before CONNACK",
+                        vec![seen.event],
+                    );
                 }
                 line.disconnected = Some(seen.event);
             }
@@ -178,13 +198,27 @@ impl Connections {
         }
     }
 
-    fn accepted(&mut self, on: On, asked: &Asked, present: bool, announced: Option<u32>, seen: &Seen<'_>, out: &mut Findings) {
+    fn accepted(
+        &mut self,
+        on: On,
+        asked: &Asked,
+        present: bool,
+        announced: Option<u32>,
+        seen: &Seen<'_>,
+        out: &mut Findings,
+    ) {
         let version = on.version;
         let expiry = announced.unwrap_or(asked.expiry);
         let id = asked.client_id.clone();
         if id.is_empty() {
             if present {
-                out.violation(BY, &["MQTT-3.2.2-3"], "Session Present 0 for an assigned Client Identifier", "Session Present 1", vec![seen.event]);
+                out.violation(
+                    BY,
+                    &["MQTT-3.2.2-3"],
+                    "Session Present 0 for an assigned Client Identifier",
+                    "Session Present 1",
+                    vec![seen.event],
+                );
             }
             return;
         }
@@ -195,8 +229,15 @@ impl Connections {
         }
         if asked.clean_start {
             if present {
-                let ids: &[&str] = pick(version, &["MQTT-3.2.2-2", "MQTT-3.1.2-4"], &["MQTT-3.2.2-1", "MQTT-3.1.2-6"]);
-                out.violation(BY, ids, "Session Present 0 after a clean start", "Session Present 1", vec![seen.event]);
+                let ids: &[&str] =
+                    pick(version, &["MQTT-3.2.2-2", "MQTT-3.1.2-4"], &["MQTT-3.2.2-1", "MQTT-3.1.2-6"]);
+                out.violation(
+                    BY,
+                    ids,
+                    "Session Present 0 after a clean start",
+                    "Session Present 1",
+                    vec![seen.event],
+                );
             }
             return;
         }
@@ -210,13 +251,25 @@ impl Connections {
             Session::None => (false, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-6"], &["MQTT-3.2.2-3"])),
             // A takeover of a connection whose session ends with it: the rulings leave the order open.
             Session::Live { expiry: 0, .. } => return,
-            Session::Live { .. } => (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"])),
+            Session::Live { .. } => {
+                (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"]))
+            }
             Session::Kept { since, expiry, noticed } => {
                 let lasts = Duration::from_secs(u64::from(expiry));
                 if expiry == NEVER || seen.at + self.slack < since + lasts {
-                    (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5", "MQTT-3.1.2-23"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"]))
+                    (
+                        true,
+                        pick(
+                            version,
+                            &["MQTT-3.2.2-3", "MQTT-3.1.2-5", "MQTT-3.1.2-23"],
+                            &["MQTT-3.2.2-2", "MQTT-3.1.2-4"],
+                        ),
+                    )
                 } else if noticed && seen.at > since + lasts + self.slack {
-                    (false, pick(version, &["MQTT-4.1.0-2", "MQTT-3.2.2-3"], &["MQTT-3.2.2-3", "MQTT-3.1.2-6"]))
+                    (
+                        false,
+                        pick(version, &["MQTT-4.1.0-2", "MQTT-3.2.2-3"], &["MQTT-3.2.2-3", "MQTT-3.1.2-6"]),
+                    )
                 } else {
                     return;
                 }
@@ -245,7 +298,11 @@ impl Connections {
                     && link == on.link
                 {
                     let noticed = how != Ending::Silence && how != Ending::TimedOut;
-                    *session = if irregular { Session::Unknown } else { Session::Kept { since: at, expiry, noticed } };
+                    *session = if irregular {
+                        Session::Unknown
+                    } else {
+                        Session::Kept { since: at, expiry, noticed }
+                    };
                 } else if unanswered {
                     // A CONNECT without an answer may have been processed.
                     *session = Session::Unknown;

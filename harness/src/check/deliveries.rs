@@ -69,11 +69,16 @@ impl Deliveries {
                     }
                 }
                 Packet::Publish(publish) => self.publish(*on, publish, fingerprint(publish), seen.event, out),
-                Packet::Pubrel(ack) => self.pubrel(*on, ack.packet_id, ack.reason.is_error(), seen.event, out),
+                Packet::Pubrel(ack) => {
+                    self.pubrel(*on, ack.packet_id, ack.reason.is_error(), seen.event, out)
+                }
                 _ => {}
             },
             What::BrokerChanged => {
-                self.sessions.clear();
+                // What the broker kept is its own affair; what the client has said stays said.
+                for session in self.sessions.values_mut() {
+                    session.open.clear();
+                }
                 for line in self.lines.values_mut() {
                     line.irregular = true;
                 }
@@ -90,7 +95,8 @@ impl Deliveries {
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
         match packet {
             Packet::Connect(connect) => {
-                let maximum = connect.properties.number(PropertyId::ReceiveMaximum).unwrap_or(65_535) as usize;
+                let maximum =
+                    connect.properties.number(PropertyId::ReceiveMaximum).unwrap_or(65_535) as usize;
                 self.lines.insert(
                     on.link,
                     Line {
@@ -120,7 +126,14 @@ impl Deliveries {
         }
     }
 
-    fn publish(&mut self, on: On, publish: &Publish<'_>, fingerprint: (u64, u32), event: u32, out: &mut Findings) {
+    fn publish(
+        &mut self,
+        on: On,
+        publish: &Publish<'_>,
+        fingerprint: (u64, u32),
+        event: u32,
+        out: &mut Findings,
+    ) {
         let Some(id) = publish.packet_id else { return };
         let Some(line) = self.lines.get(&on.link) else { return };
         if line.irregular {
@@ -140,17 +153,47 @@ impl Deliveries {
             let same = open.fingerprint == fingerprint;
             if open.released {
                 let ids: &[&str] = pick(version, &["MQTT-4.3.3-6"], &["MQTT-4.3.3-1"]);
-                out.violation(BY, ids, "no PUBLISH with this identifier between PUBREL and PUBCOMP", format!("PUBLISH with identifier {id} after its PUBREL"), events);
+                out.violation(
+                    BY,
+                    ids,
+                    "no PUBLISH with this identifier between PUBREL and PUBCOMP",
+                    format!("PUBLISH with identifier {id} after its PUBREL"),
+                    events,
+                );
             } else if open.link == on.link {
                 if v5 && same {
-                    out.violation(BY, &["MQTT-4.4.0-1"], "no re-sending while the connection lasts", format!("PUBLISH with identifier {id} again on the same connection"), events);
+                    out.violation(
+                        BY,
+                        &["MQTT-4.4.0-1"],
+                        "no re-sending while the connection lasts",
+                        format!("PUBLISH with identifier {id} again on the same connection"),
+                        events,
+                    );
                 } else if !same || !publish.dup {
-                    out.violation(BY, &[taken, sender], "an identifier that is not in use", format!("identifier {id} while its delivery is open"), events);
+                    out.violation(
+                        BY,
+                        &[taken, sender],
+                        "an identifier that is not in use",
+                        format!("identifier {id} while its delivery is open"),
+                        events,
+                    );
                 }
             } else if !same && resumed {
-                out.violation(BY, &[taken, sender, "MQTT-4.4.0-1"], "an identifier that is not in use", format!("identifier {id} for another message while its delivery is open"), events);
+                out.violation(
+                    BY,
+                    &[taken, sender, "MQTT-4.4.0-1"],
+                    "an identifier that is not in use",
+                    format!("identifier {id} for another message while its delivery is open"),
+                    events,
+                );
             } else if !publish.dup {
-                out.violation(BY, &["MQTT-3.3.1-1"], "DUP 1 on a PUBLISH that is sent again", "DUP 0", events);
+                out.violation(
+                    BY,
+                    &["MQTT-3.3.1-1"],
+                    "DUP 1 on a PUBLISH that is sent again",
+                    "DUP 0",
+                    events,
+                );
             }
             if let Some(open) = session.open.get_mut(&id) {
                 open.link = on.link;
@@ -161,7 +204,11 @@ impl Deliveries {
             if publish.dup && (!resumed || clean) {
                 let ids: &[&str] = pick(
                     version,
-                    if publish.qos == QoS::ExactlyOnce { &["MQTT-3.3.1-3", "MQTT-4.3.3-2"] } else { &["MQTT-3.3.1-3", "MQTT-4.3.2-2"] },
+                    if publish.qos == QoS::ExactlyOnce {
+                        &["MQTT-3.3.1-3", "MQTT-4.3.3-2"]
+                    } else {
+                        &["MQTT-3.3.1-3", "MQTT-4.3.2-2"]
+                    },
                     &["MQTT-3.3.1-3"],
                 );
                 out.violation(BY, ids, "DUP 0 on the first transmission", "DUP 1", vec![event]);
@@ -174,7 +221,9 @@ impl Deliveries {
             out.violation(
                 BY,
                 &["MQTT-3.3.4-9", "MQTT-4.9.0-2"],
-                format!("at most {maximum} QoS 1 and 2 deliveries open at a time, the client's Receive Maximum"),
+                format!(
+                    "at most {maximum} QoS 1 and 2 deliveries open at a time, the client's Receive Maximum"
+                ),
                 format!("{in_flight} open"),
                 vec![event],
             );
@@ -191,8 +240,15 @@ impl Deliveries {
             open.released = session.received.contains(&id);
         }
         if !session.received.contains(&id) && !session.swallowed {
-            let ids: &[&str] = pick(on.version, &["MQTT-4.3.3-4", "MQTT-2.2.1-5"], &["MQTT-4.3.3-1", "MQTT-2.3.1-6"]);
-            out.violation(BY, ids, "PUBREL only after a PUBREC with its identifier", format!("PUBREL for identifier {id}"), vec![event]);
+            let ids: &[&str] =
+                pick(on.version, &["MQTT-4.3.3-4", "MQTT-2.2.1-5"], &["MQTT-4.3.3-1", "MQTT-2.3.1-6"]);
+            out.violation(
+                BY,
+                ids,
+                "PUBREL only after a PUBREC with its identifier",
+                format!("PUBREL for identifier {id}"),
+                vec![event],
+            );
         }
     }
 }

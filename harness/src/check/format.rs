@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reference_broker::codec::{FrameError, Packet, PacketType, PropertyId, ProtocolVersion, ReasonCode, Rule, decode_frame, next_frame};
+use reference_broker::codec::{
+    FrameError, Packet, PacketType, PropertyId, ProtocolVersion, ReasonCode, Rule, decode_frame, next_frame,
+};
 
 use crate::history::Link;
 
@@ -66,7 +68,13 @@ impl Format {
         ) || (!v5 && kind == PacketType::Disconnect);
         if to_server {
             let id = pick(version, "U5-48", "U3-14");
-            out.violation(BY, &[id, pick(version, "U5-101", "U3-32")], "packets that a server may send", format!("{kind} from the broker"), events());
+            out.violation(
+                BY,
+                &[id, pick(version, "U5-101", "U3-32")],
+                "packets that a server may send",
+                format!("{kind} from the broker"),
+                events(),
+            );
         }
         let limits = self.limits.get(&on.link).copied();
         if let Some(size) = limits.and_then(|limits| limits.packet_size)
@@ -97,7 +105,8 @@ impl Format {
         });
         if !limits.problem_information
             && !matches!(kind, PacketType::Publish | PacketType::Connack | PacketType::Disconnect)
-            && (properties.get(PropertyId::ReasonString).is_some() || properties.get(PropertyId::UserProperty).is_some())
+            && (properties.get(PropertyId::ReasonString).is_some()
+                || properties.get(PropertyId::UserProperty).is_some())
         {
             out.violation(
                 BY,
@@ -110,19 +119,41 @@ impl Format {
         match packet {
             Packet::Connack(_) => {
                 if !limits.response_information && properties.get(PropertyId::ResponseInformation).is_some() {
-                    out.violation(BY, &["MQTT-3.1.2-28"], "no Response Information: it was not asked for", "CONNACK with Response Information", events());
+                    out.violation(
+                        BY,
+                        &["MQTT-3.1.2-28"],
+                        "no Response Information: it was not asked for",
+                        "CONNACK with Response Information",
+                        events(),
+                    );
                 }
                 if !limits.authentication && properties.get(PropertyId::AuthenticationMethod).is_some() {
-                    out.violation(BY, &["MQTT-4.12.0-6"], "no Authentication Method: CONNECT had none", "CONNACK with Authentication Method", events());
+                    out.violation(
+                        BY,
+                        &["MQTT-4.12.0-6"],
+                        "no Authentication Method: CONNECT had none",
+                        "CONNACK with Authentication Method",
+                        events(),
+                    );
                 }
             }
             Packet::Auth(_) if !limits.authentication => {
-                out.violation(BY, &["MQTT-4.12.0-6"], "no AUTH: CONNECT had no Authentication Method", "AUTH from the broker", events());
+                out.violation(
+                    BY,
+                    &["MQTT-4.12.0-6"],
+                    "no AUTH: CONNECT had no Authentication Method",
+                    "AUTH from the broker",
+                    events(),
+                );
             }
-            Packet::Disconnect(_) => {
-                if properties.get(PropertyId::SessionExpiryInterval).is_some() {
-                    out.violation(BY, &["MQTT-3.14.2-2"], "no Session Expiry Interval on a server's DISCONNECT", "DISCONNECT with Session Expiry Interval", events());
-                }
+            Packet::Disconnect(_) if properties.get(PropertyId::SessionExpiryInterval).is_some() => {
+                out.violation(
+                    BY,
+                    &["MQTT-3.14.2-2"],
+                    "no Session Expiry Interval on a server's DISCONNECT",
+                    "DISCONNECT with Session Expiry Interval",
+                    events(),
+                );
             }
             Packet::Publish(publish) => {
                 if let Some(alias) = properties.number(PropertyId::TopicAlias) {
@@ -135,21 +166,37 @@ impl Format {
                         out.violation(
                             BY,
                             ids,
-                            format!("topic aliases up to {}, the client's Topic Alias Maximum", limits.topic_alias_maximum),
+                            format!(
+                                "topic aliases up to {}, the client's Topic Alias Maximum",
+                                limits.topic_alias_maximum
+                            ),
                             format!("Topic Alias {alias}"),
                             events(),
                         );
                     }
                     if publish.topic.is_empty() {
                         if !self.aliases.contains(&(on.link, alias)) {
-                            out.violation(BY, &["MQTT-3.3.2-7", "U5-27"], "aliases that were set on this connection", format!("Topic Alias {alias} without a topic, never set"), events());
+                            out.violation(
+                                BY,
+                                &["MQTT-3.3.2-7", "U5-27"],
+                                "aliases that were set on this connection",
+                                format!("Topic Alias {alias} without a topic, never set"),
+                                events(),
+                            );
                         }
                     } else {
                         self.aliases.insert((on.link, alias));
                     }
                 }
-                if properties.text(PropertyId::ResponseTopic).is_some_and(|topic| topic.contains(['+', '#'])) {
-                    out.violation(BY, &["MQTT-3.3.2-14"], "a Response Topic without wildcards", "a Response Topic with wildcards", events());
+                if properties.text(PropertyId::ResponseTopic).is_some_and(|topic| topic.contains(['+', '#']))
+                {
+                    out.violation(
+                        BY,
+                        &["MQTT-3.3.2-14"],
+                        "a Response Topic without wildcards",
+                        "a Response Topic with wildcards",
+                        events(),
+                    );
                 }
             }
             _ => {}
@@ -157,7 +204,13 @@ impl Format {
         if let Packet::Publish(publish) = packet
             && publish.topic.contains(['+', '#'])
         {
-            out.violation(BY, &["MQTT-3.3.2-2"], "a Topic Name without wildcards", format!("{:?}", publish.topic), events());
+            out.violation(
+                BY,
+                &["MQTT-3.3.2-2"],
+                "a Topic Name without wildcards",
+                format!("{:?}", publish.topic),
+                events(),
+            );
         }
     }
 
@@ -166,7 +219,9 @@ impl Format {
         let (kind, codes): (PacketType, &[ReasonCode]) = match packet {
             Packet::Puback(ack) => (PacketType::Puback, std::slice::from_ref(&ack.reason)),
             Packet::Pubrec(ack) => (PacketType::Pubrec, std::slice::from_ref(&ack.reason)),
-            Packet::Disconnect(disconnect) => (PacketType::Disconnect, std::slice::from_ref(&disconnect.reason)),
+            Packet::Disconnect(disconnect) => {
+                (PacketType::Disconnect, std::slice::from_ref(&disconnect.reason))
+            }
             Packet::Auth(auth) => (PacketType::Auth, std::slice::from_ref(&auth.reason)),
             _ => return,
         };
@@ -178,7 +233,13 @@ impl Format {
                     PacketType::Disconnect => "MQTT-3.14.2-1",
                     _ => "MQTT-3.15.2-1",
                 };
-                out.violation(BY, &[id], format!("a code of {kind} that a server may send"), format!("{kind} {code}"), vec![event]);
+                out.violation(
+                    BY,
+                    &[id],
+                    format!("a code of {kind} that a server may send"),
+                    format!("{kind} {code}"),
+                    vec![event],
+                );
             }
         }
     }

@@ -22,6 +22,9 @@ const BY: &str = "messages";
 
 type Content = (String, Vec<u8>);
 
+/// Filter, QoS, Retain As Published and No Local of a subscription that was asked for.
+type Asked = (String, u8, bool, bool);
+
 /// One message with this content that a client published.
 #[derive(Debug, Clone)]
 struct Published {
@@ -67,7 +70,7 @@ struct Granted {
 #[derive(Debug, Default)]
 struct Subscriber {
     granted: Vec<Granted>,
-    pending: BTreeMap<u16, (u32, Vec<(String, u8, bool, bool)>)>,
+    pending: BTreeMap<u16, (u32, Vec<Asked>)>,
     unsubscribing: BTreeMap<u16, Vec<String>>,
     delivered: BTreeMap<Content, Vec<Delivered>>,
     /// The order of first deliveries.
@@ -209,7 +212,10 @@ impl<'p> Messages<'p> {
         let list = self.published.entry((topic, publish.payload.to_vec())).or_default();
         // A repetition of the same exchange is the same message.
         if publish.dup
-            && let Some(before) = list.iter_mut().rev().find(|it| it.client == on.client && it.packet_id == publish.packet_id && !it.will)
+            && let Some(before) = list
+                .iter_mut()
+                .rev()
+                .find(|it| it.client == on.client && it.packet_id == publish.packet_id && !it.will)
         {
             before.repeated = true;
             return;
@@ -244,11 +250,14 @@ impl<'p> Messages<'p> {
             Packet::Suback(suback) => {
                 let subscriber = &mut self.subscribers[on.client];
                 let Some((event, list)) = subscriber.pending.remove(&suback.packet_id) else { return };
-                for ((filter, _, retain_as_published, no_local), code) in list.into_iter().zip(&suback.reasons) {
+                for ((filter, _, retain_as_published, no_local), code) in
+                    list.into_iter().zip(&suback.reasons)
+                {
                     if code.0 > 2 {
                         continue;
                     }
-                    let existing = subscriber.granted.iter_mut().find(|it| it.filter == filter && it.removed.is_none());
+                    let existing =
+                        subscriber.granted.iter_mut().find(|it| it.filter == filter && it.removed.is_none());
                     match existing {
                         Some(granted) => {
                             granted.answered = seen.event;
@@ -274,7 +283,9 @@ impl<'p> Messages<'p> {
                     }
                 }
             }
-            Packet::Puback(ack) => self.acknowledged(on, ack.packet_id, QoS::AtLeastOnce, ack.reason.is_error(), seen.event),
+            Packet::Puback(ack) => {
+                self.acknowledged(on, ack.packet_id, QoS::AtLeastOnce, ack.reason.is_error(), seen.event)
+            }
             Packet::Pubrec(ack) if ack.reason.is_error() => {
                 self.acknowledged(on, ack.packet_id, QoS::ExactlyOnce, true, seen.event);
             }
@@ -292,7 +303,12 @@ impl<'p> Messages<'p> {
             .published
             .values_mut()
             .flatten()
-            .filter(|it| it.client == on.client && it.packet_id == Some(id) && it.qos == qos && it.acknowledged.is_none())
+            .filter(|it| {
+                it.client == on.client
+                    && it.packet_id == Some(id)
+                    && it.qos == qos
+                    && it.acknowledged.is_none()
+            })
             .max_by_key(|it| it.event);
         if let Some(published) = open {
             published.acknowledged = Some(event);
@@ -304,7 +320,9 @@ impl<'p> Messages<'p> {
         let version = on.version;
         let subscriber = &mut self.subscribers[on.client];
         let topic = match publish.properties.number(PropertyId::TopicAlias) {
-            Some(alias) if publish.topic.is_empty() => subscriber.aliases.get(&alias).cloned().unwrap_or_default(),
+            Some(alias) if publish.topic.is_empty() => {
+                subscriber.aliases.get(&alias).cloned().unwrap_or_default()
+            }
             Some(alias) => {
                 subscriber.aliases.insert(alias, publish.topic.to_string());
                 publish.topic.to_string()
@@ -327,8 +345,18 @@ impl<'p> Messages<'p> {
             }
         }
         if !filters.iter().any(|filter| matches(share(filter).0, &topic)) {
-            let ids: &[&str] = if topic.starts_with('$') { &["MQTT-4.7.2-1", "MQTT-3.3.2-3"] } else { &["MQTT-3.3.2-3", pick(version, "U5-89", "U3-30")] };
-            out.violation(BY, ids, "deliveries whose topic matches a filter of the client", format!("a message on {topic:?}"), vec![seen.event]);
+            let ids: &[&str] = if topic.starts_with('$') {
+                &["MQTT-4.7.2-1", "MQTT-3.3.2-3"]
+            } else {
+                &["MQTT-3.3.2-3", pick(version, "U5-89", "U3-30")]
+            };
+            out.violation(
+                BY,
+                ids,
+                "deliveries whose topic matches a filter of the client",
+                format!("a message on {topic:?}"),
+                vec![seen.event],
+            );
         }
         let content = (topic.clone(), publish.payload.to_vec());
         let Some(published) = self.published.get(&content) else {
@@ -355,15 +383,28 @@ impl<'p> Messages<'p> {
     }
 
     /// QoS and RETAIN of a delivery.
-    fn flags(&self, on: On, publish: &Publish<'_>, topic: &str, published: &[Published], seen: &Seen<'_>, out: &mut Findings) {
+    fn flags(
+        &self,
+        on: On,
+        publish: &Publish<'_>,
+        topic: &str,
+        published: &[Published],
+        seen: &Seen<'_>,
+        out: &mut Findings,
+    ) {
         let version = on.version;
         let subscriber = &self.subscribers[on.client];
         let shares_id = self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
         if shares_id || subscriber.irregular {
             return;
         }
-        let matching: Vec<&Granted> = subscriber.granted.iter().filter(|it| matches(share(&it.filter).0, topic)).collect();
-        let pending = subscriber.pending.values().flat_map(|(_, list)| list).any(|(filter, ..)| matches(share(filter).0, topic));
+        let matching: Vec<&Granted> =
+            subscriber.granted.iter().filter(|it| matches(share(&it.filter).0, topic)).collect();
+        let pending = subscriber
+            .pending
+            .values()
+            .flat_map(|(_, list)| list)
+            .any(|(filter, ..)| matches(share(filter).0, topic));
         if matching.is_empty() || pending {
             return;
         }
@@ -387,7 +428,12 @@ impl<'p> Messages<'p> {
             out.violation(
                 BY,
                 ids,
-                format!("QoS {}: published at {}, granted {}", one.qos.min(only.qos.number()), only.qos, one.qos),
+                format!(
+                    "QoS {}: published at {}, granted {}",
+                    one.qos.min(only.qos.number()),
+                    only.qos,
+                    one.qos
+                ),
                 format!("QoS {}", publish.qos),
                 vec![seen.event],
             );
@@ -406,7 +452,8 @@ impl<'p> Messages<'p> {
         }
         // Published and acknowledged before the client asked for anything: it can only be retained.
         let first_asked = matching.iter().map(|it| it.asked).min().unwrap_or(0);
-        let stored = published.iter().all(|it| !it.will && it.acknowledged.is_some_and(|event| event < first_asked));
+        let stored =
+            published.iter().all(|it| !it.will && it.acknowledged.is_some_and(|event| event < first_asked));
         let shared = matching.iter().any(|it| it.shared);
         if !publish.retain && !shared && stored && subscriber.state_since <= first_asked && !publish.dup {
             out.violation(
@@ -430,14 +477,19 @@ impl<'p> Messages<'p> {
     fn duplicates(&self, out: &mut Findings) {
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let version = self.plan.clients[client].version;
-            let shares_id = self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
+            let shares_id =
+                self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
             for (content, delivered) in &subscriber.delivered {
                 let Some(published) = self.published.get(content) else { continue };
                 // Retained messages come again with every subscription, wills at times that are not seen.
-                if published.iter().any(|it| it.retain || it.will) || delivered.iter().any(|it| it.retain) || shares_id {
+                if published.iter().any(|it| it.retain || it.will)
+                    || delivered.iter().any(|it| it.retain)
+                    || shares_id
+                {
                     continue;
                 }
-                let filters = subscriber.filters.iter().filter(|filter| matches(share(filter).0, &content.0)).count();
+                let filters =
+                    subscriber.filters.iter().filter(|filter| matches(share(filter).0, &content.0)).count();
                 let lowest = published.iter().map(|it| it.qos).min().unwrap_or_default();
                 let highest = published.iter().map(|it| it.qos).max().unwrap_or_default();
                 let (count, ids): (usize, &[&str]) = match (lowest, highest) {
@@ -455,7 +507,11 @@ impl<'p> Messages<'p> {
                     out.violation(
                         BY,
                         ids,
-                        format!("\"{}\" at most {allowed} times at {} (duplicated otherwise)", text(&content.1), self.plan.clients[client].name),
+                        format!(
+                            "\"{}\" at most {allowed} times at {} (duplicated otherwise)",
+                            text(&content.1),
+                            self.plan.clients[client].name
+                        ),
                         format!("it came {count} times"),
                         delivered.iter().map(|it| it.event).collect(),
                     );
@@ -475,7 +531,13 @@ impl<'p> Messages<'p> {
             let mut first_seen: BTreeSet<&Content> = BTreeSet::new();
             for (content, qos, event, dup, retain) in &subscriber.order {
                 let Some([published]) = self.published.get(content).map(Vec::as_slice) else { continue };
-                if *dup || *retain || published.will || published.repeated || published.retain || !first_seen.insert(content) {
+                if *dup
+                    || *retain
+                    || published.will
+                    || published.repeated
+                    || published.retain
+                    || !first_seen.insert(content)
+                {
                     continue;
                 }
                 let key = (published.client, content.0.as_str(), published.qos, *qos);
@@ -483,7 +545,11 @@ impl<'p> Messages<'p> {
                     Some((before, earlier)) if *before > published.event => {
                         out.violation(
                             BY,
-                            pick(version, &["MQTT-4.6.0-5", "MQTT-4.6.0-6"], &["MQTT-4.6.0-6", "MQTT-4.6.0-5"]),
+                            pick(
+                                version,
+                                &["MQTT-4.6.0-5", "MQTT-4.6.0-6"],
+                                &["MQTT-4.6.0-6", "MQTT-4.6.0-5"],
+                            ),
                             "messages of one publisher, topic and QoS in their order (reordered otherwise)",
                             format!("\"{}\" came after a later message", text(&content.1)),
                             vec![*earlier, *event],
@@ -505,8 +571,10 @@ impl<'p> Messages<'p> {
         }
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let plan = &self.plan.clients[client];
-            let shares_id = self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
-            let there = subscriber.connected_since.is_some_and(|since| since + Duration::from_millis(500) <= settled);
+            let shares_id =
+                self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
+            let there =
+                subscriber.connected_since.is_some_and(|since| since + Duration::from_millis(500) <= settled);
             if !there || subscriber.irregular || shares_id || self.acts_by_script(client) {
                 continue;
             }
@@ -525,7 +593,11 @@ impl<'p> Messages<'p> {
                         && matches(&it.filter, &content.0)
                 });
                 let too_large = subscriber.packet_size.is_some_and(|size| only.size > size as usize);
-                if owed && !too_large && !content.0.starts_with('$') && !subscriber.delivered.contains_key(content) {
+                if owed
+                    && !too_large
+                    && !content.0.starts_with('$')
+                    && !subscriber.delivered.contains_key(content)
+                {
                     out.violation(
                         BY,
                         &["MQTT-4.5.0-1"],
@@ -545,7 +617,10 @@ impl<'p> Messages<'p> {
         self.plan.steps.iter().any(|step| match &step.act {
             StepAct::Client { client: who, act, .. } if *who == client => match act {
                 Act::Connect { by_script, .. } | Act::Send { by_script, .. } if *by_script => true,
-                Act::Send { packet, .. } => !matches!(packet, Packet::Connect(_) | Packet::Pingreq | Packet::Subscribe(_) | Packet::Publish(_)),
+                Act::Send { packet, .. } => !matches!(
+                    packet,
+                    Packet::Connect(_) | Packet::Pingreq | Packet::Subscribe(_) | Packet::Publish(_)
+                ),
                 Act::FallSilent | Act::StopReading => true,
                 _ => false,
             },
@@ -560,11 +635,18 @@ fn forget(subscriber: &mut Subscriber, event: u32) {
     subscriber.state_since = event;
 }
 
-fn asked(subscribe: &Subscribe<'_>) -> Vec<(String, u8, bool, bool)> {
+fn asked(subscribe: &Subscribe<'_>) -> Vec<Asked> {
     subscribe
         .subscriptions
         .iter()
-        .map(|it| (it.filter.to_string(), it.options.qos.number(), it.options.retain_as_published, it.options.no_local))
+        .map(|it| {
+            (
+                it.filter.to_string(),
+                it.options.qos.number(),
+                it.options.retain_as_published,
+                it.options.no_local,
+            )
+        })
         .collect()
 }
 

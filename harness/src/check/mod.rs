@@ -68,7 +68,14 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// A statement is broken.
-    fn violation(&mut self, by: &str, ids: &[&str], expected: impl Into<String>, observed: impl Into<String>, events: Vec<u32>) {
+    fn violation(
+        &mut self,
+        by: &str,
+        ids: &[&str],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+        events: Vec<u32>,
+    ) {
         let mut ids = ids.iter().map(ToString::to_string);
         let finding = Finding {
             weight: Weight::Violation,
@@ -81,7 +88,11 @@ impl Findings {
             by: by.into(),
         };
         // One broken habit shows many times; the first few places are enough.
-        let same = self.list.iter().filter(|it| it.by == finding.by && it.requirement == finding.requirement).count();
+        let same = self
+            .list
+            .iter()
+            .filter(|it| it.by == finding.by && it.requirement == finding.requirement)
+            .count();
         if same < 3 {
             self.list.push(finding);
         }
@@ -183,9 +194,18 @@ impl<'h> Walk<'h> {
     fn look(&mut self, fact: Fact, event: u32, at: Time) -> Option<What<'h>> {
         match fact {
             Fact::Opening { client, link } => {
-                let version = self.plan.clients.get(client as usize).map_or(ProtocolVersion::V5, |client| client.version);
+                let version = self
+                    .plan
+                    .clients
+                    .get(client as usize)
+                    .map_or(ProtocolVersion::V5, |client| client.version);
                 while self.lines.len() <= link.0 as usize {
-                    self.lines.push(Line { client: client as usize, version, pending: Vec::new(), garbled: false });
+                    self.lines.push(Line {
+                        client: client as usize,
+                        version,
+                        pending: Vec::new(),
+                        garbled: false,
+                    });
                 }
                 Some(What::Opening(self.on(link)))
             }
@@ -250,10 +270,16 @@ impl<'h> Walk<'h> {
             let step = match next_frame(&pending[from..], None) {
                 Ok(Some(frame)) => {
                     let length = frame.len();
-                    decode_frame(frame, version).map(|packet| Some((packet.into_owned(), length))).map_err(|_| ())
+                    decode_frame(frame, version)
+                        .map(|packet| Some((packet.into_owned(), length)))
+                        .map_err(|_| ())
                 }
                 Ok(None) => Ok(None),
-                Err(FrameError::RemainingLengthTooLong | FrameError::RemainingLengthNotMinimal | FrameError::TooLarge(_)) => Err(()),
+                Err(
+                    FrameError::RemainingLengthTooLong
+                    | FrameError::RemainingLengthNotMinimal
+                    | FrameError::TooLarge(_),
+                ) => Err(()),
             };
             match step {
                 Ok(Some((packet, length))) => {

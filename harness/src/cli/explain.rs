@@ -35,9 +35,11 @@ pub fn list(arguments: &ListArguments) -> u8 {
             .iter()
             .filter(|scenario| {
                 let versions = scenario.requirements.keys();
-                let version = arguments.suite.protocol.is_empty() || versions.clone().any(|it| arguments.suite.protocol.contains(it));
+                let version = arguments.suite.protocol.is_empty()
+                    || versions.clone().any(|it| arguments.suite.protocol.contains(it));
                 let ids = &arguments.suite.requirement;
-                let named = ids.is_empty() || scenario.requirements.values().flatten().any(|id| ids.contains(id));
+                let named =
+                    ids.is_empty() || scenario.requirements.values().flatten().any(|id| ids.contains(id));
                 version && named
             })
             .collect();
@@ -92,7 +94,8 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
         }
         let Some(requirement) = Catalogue::of(version).get(&arguments.id) else { continue };
         let _ = writeln!(out, "{} of MQTT {version}", requirement.id);
-        let _ = writeln!(out, "  section {}; {} {}", requirement.section, requirement.actor, requirement.level);
+        let _ =
+            writeln!(out, "  section {}; {} {}", requirement.section, requirement.actor, requirement.level);
         for line in wrap(&requirement.statement, 92) {
             let _ = writeln!(out, "    {line}");
         }
@@ -104,7 +107,11 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
         for ruling in rulings_about(&arguments.id, version) {
             let _ = writeln!(out, "\n  ruling {}: {}", ruling.id, ruling.topic);
             let name = if version == ProtocolVersion::V5 { "5.0" } else { "3.1.1" };
-            for accepted in ruling.accepted.iter().filter(|it| it.versions.is_empty() || it.versions.iter().any(|v| v == name)) {
+            for accepted in ruling
+                .accepted
+                .iter()
+                .filter(|it| it.versions.is_empty() || it.versions.iter().any(|v| v == name))
+            {
                 let _ = writeln!(out, "    accepted   {}", accepted.what);
             }
             for firm in &ruling.firm {
@@ -117,7 +124,9 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
             let cases: Vec<_> = file
                 .scenarios
                 .iter()
-                .filter(|scenario| scenario.requirements.get(&version).is_some_and(|ids| ids.contains(&arguments.id)))
+                .filter(|scenario| {
+                    scenario.requirements.get(&version).is_some_and(|ids| ids.contains(&arguments.id))
+                })
                 .collect();
             if let Some(first) = cases.first() {
                 count += cases.len();

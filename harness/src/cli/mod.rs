@@ -23,7 +23,12 @@ pub const USAGE: u8 = 2;
 pub const HARNESS: u8 = 3;
 
 #[derive(Debug, Parser)]
-#[command(name = "assay", version, about = "Tells whether an MQTT broker keeps its promises", max_term_width = 100)]
+#[command(
+    name = "assay",
+    version,
+    about = "Tells whether an MQTT broker keeps its promises",
+    max_term_width = 100
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -89,7 +94,10 @@ fn requirement(text: &str) -> Result<String, String> {
 }
 
 fn world(text: &str) -> Result<WorldKind, String> {
-    WorldKind::ALL.into_iter().find(|world| world.name() == text).ok_or_else(|| "expected core, sim or live".into())
+    WorldKind::ALL
+        .into_iter()
+        .find(|world| world.name() == text)
+        .ok_or_else(|| "expected core, sim or live".into())
 }
 
 /// An error message on standard error.

@@ -56,12 +56,20 @@ pub fn prove(arguments: &ProveArguments) -> u8 {
     }
     let jobs = jobs(&suite, &selection, arguments.seed);
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} defects and variants  {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} defects and variants  {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
     let watch = Stopwatch::start();
-    let proof = run_proof(&jobs, arguments.only.as_deref(), arguments.jobs.unwrap_or_else(default_jobs), &|done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
+    let proof = run_proof(
+        &jobs,
+        arguments.only.as_deref(),
+        arguments.jobs.unwrap_or_else(default_jobs),
+        &|done, of| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        },
+    );
     bar.finish_and_clear();
     for (kind, path) in formats {
         let text = match kind {
@@ -84,10 +92,15 @@ fn console(proof: &Proof, verbose: bool, seconds: f64) -> String {
     for defect in &proof.defects {
         if !defect.caught {
             let _ = writeln!(out, "NOT CAUGHT  {}: {}", defect.id, defect.what);
-            let _ = writeln!(out, "            {:?}; {} cases fail without naming one of these", defect.requirements, defect.also_fails);
+            let _ = writeln!(
+                out,
+                "            {:?}; {} cases fail without naming one of these",
+                defect.requirements, defect.also_fails
+            );
         } else if verbose {
             let shown: Vec<&str> = defect.by.iter().take(3).map(String::as_str).collect();
-            let _ = writeln!(out, "caught      {} by {} cases: {}", defect.id, defect.by.len(), shown.join(", "));
+            let _ =
+                writeln!(out, "caught      {} by {} cases: {}", defect.id, defect.by.len(), shown.join(", "));
         }
     }
     for variant in proof.variants.iter().filter(|variant| !variant.passed) {
@@ -107,6 +120,13 @@ fn console(proof: &Proof, verbose: bool, seconds: f64) -> String {
     }
     let caught = proof.defects.iter().filter(|defect| defect.caught).count();
     let passed = proof.variants.iter().filter(|variant| variant.passed).count();
+    if !proof.not_playable.is_empty() {
+        let _ = writeln!(
+            out,
+            "{} scenario-cases need what the embedded broker does not have",
+            proof.not_playable.len()
+        );
+    }
     let _ = write!(
         out,
         "{caught} of {} defects caught, {passed} of {} variants pass, {} of {} scenario-cases unproven ({seconds:.1} s)",
@@ -119,15 +139,29 @@ fn console(proof: &Proof, verbose: bool, seconds: f64) -> String {
 }
 
 fn markdown(proof: &Proof) -> String {
-    let mut out = String::from("# Kill matrix\n\nEvery defect of the reference broker and what caught it.\n\n| defect | breaks | caught by |\n| --- | --- | --- |\n");
+    let mut out = String::from(
+        "# Kill matrix\n\nEvery defect of the reference broker and what caught it.\n\n| defect | breaks | caught by |\n| --- | --- | --- |\n",
+    );
     for defect in &proof.defects {
-        let ids: Vec<String> = defect.requirements.iter().map(|(version, ids)| format!("{version}: {}", ids.join(", "))).collect();
-        let by = if defect.caught { format!("{} cases, e.g. {}", defect.by.len(), defect.by[0]) } else { "**nothing**".into() };
+        let ids: Vec<String> = defect
+            .requirements
+            .iter()
+            .map(|(version, ids)| format!("{version}: {}", ids.join(", ")))
+            .collect();
+        let by = if defect.caught {
+            format!("{} cases, e.g. {}", defect.by.len(), defect.by[0])
+        } else {
+            "**nothing**".into()
+        };
         let _ = writeln!(out, "| `{}`: {} | {} | {by} |", defect.id, defect.what, ids.join("; "));
     }
     out.push_str("\n## Variants\n\n| variant | ruling | result |\n| --- | --- | --- |\n");
     for variant in &proof.variants {
-        let result = if variant.passed { "passes".to_string() } else { format!("**{} failures**", variant.failures.len()) };
+        let result = if variant.passed {
+            "passes".to_string()
+        } else {
+            format!("**{} failures**", variant.failures.len())
+        };
         let _ = writeln!(out, "| `{}`: {} | {} | {result} |", variant.id, variant.what, variant.ruling);
     }
     let _ = writeln!(out, "\n## Unproven\n\n{} of {} scenario-cases", proof.unproven.len(), proof.cases);

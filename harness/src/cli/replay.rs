@@ -51,7 +51,12 @@ fn again(evidence: &Evidence, path: &Path, whole: bool) -> u8 {
         }
     };
     let (Some(version), Some(world)) = (evidence.version(), evidence.world()) else {
-        complain(&format!("error: {} is for `{}` in the `{}` world, which this Assay does not know", path.display(), header.protocol, header.world));
+        complain(&format!(
+            "error: {} is for `{}` in the `{}` world, which this Assay does not know",
+            path.display(),
+            header.protocol,
+            header.world
+        ));
         return USAGE;
     };
     let plan = match Plan::new(&scenario, version, &evidence.plan_options()) {

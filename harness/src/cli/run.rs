@@ -2,18 +2,23 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reference_broker::core::Config;
 
+use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
+use crate::profile::Profile;
 use crate::report::console::{Tally, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
+use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
 use crate::session::{Job, Outcome, Selection, Stopwatch, jobs, run_simulated, simulated_options};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, verdict_of};
+use crate::world::live::{LiveCase, LiveOptions, LiveOutcome, Target};
 
 use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print, world};
 
@@ -34,7 +39,7 @@ pub struct RunArguments {
     /// Seed of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 16]
+    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 32]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// `console`, or `json=FILE` (repeatable)
@@ -105,8 +110,12 @@ impl Sink<'_> {
         let mut replay = self.command(job);
         if kept && outcome.plan.is_some() {
             let path = self.arguments.evidence.join(evidence_name(job));
-            let evidence =
-                Evidence::new(self.header(job, options), outcome.history.clone(), outcome.verdict, outcome.findings.clone());
+            let evidence = Evidence::new(
+                self.header(job, options),
+                outcome.history.clone(),
+                outcome.verdict,
+                outcome.findings.clone(),
+            );
             match evidence.write(&path) {
                 Ok(()) => replay = format!("assay replay {}", quoted(&path.display().to_string())),
                 Err(error) => self.error = Some(format!("cannot write {}: {error}", path.display())),
@@ -178,7 +187,9 @@ impl Sink<'_> {
         // Side by side in the live world cases end in any order; files have that of the suite.
         let order = |result: &json::CaseResult| {
             self.jobs.iter().position(|job| {
-                job.scenario.name == result.scenario && job.scenario.case == result.case && job.version.name() == result.protocol
+                job.scenario.name == result.scenario
+                    && job.scenario.case == result.case
+                    && job.version.name() == result.protocol
             })
         };
         if self.world == WorldKind::Live {
@@ -202,7 +213,8 @@ impl Sink<'_> {
         };
         for format in &self.arguments.format {
             if let Some(("json", path)) = format.split_once('=')
-                && let Err(error) = std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
+                && let Err(error) =
+                    std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
             {
                 self.error = Some(format!("cannot write {path}: {error}"));
             }
@@ -211,7 +223,10 @@ impl Sink<'_> {
         if self.world == WorldKind::Live {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
         } else {
-            print(&format!("{} world, {}, seed {}, digest {digest}, {seconds:.1} s", self.world, self.broker, self.arguments.seed));
+            print(&format!(
+                "{} world, {}, seed {}, digest {digest}, {seconds:.1} s",
+                self.world, self.broker, self.arguments.seed
+            ));
         }
         if partial {
             print("the run was interrupted: the results are partial");
@@ -228,7 +243,9 @@ impl Sink<'_> {
 /// `assay run`
 pub fn run(arguments: &RunArguments) -> u8 {
     for format in &arguments.format {
-        if format != "console" && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty()) {
+        if format != "console"
+            && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty())
+        {
             complain(&format!("error: `{format}`: expected console or json=FILE"));
             return USAGE;
         }
@@ -240,11 +257,15 @@ pub fn run(arguments: &RunArguments) -> u8 {
         return USAGE;
     }
     if !external && kind == WorldKind::Live {
-        complain("error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there");
+        complain(
+            "error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there",
+        );
         return USAGE;
     }
     if external && (arguments.defect.is_some() || !arguments.set.is_empty()) {
-        complain("error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world");
+        complain(
+            "error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world",
+        );
         return USAGE;
     }
     let settings = match settings(&arguments.set) {
@@ -265,14 +286,20 @@ pub fn run(arguments: &RunArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
-    let selection =
-        Selection { versions: arguments.suite.protocol.clone(), requirements: arguments.suite.requirement.clone() };
+    let selection = Selection {
+        versions: arguments.suite.protocol.clone(),
+        requirements: arguments.suite.requirement.clone(),
+    };
     let jobs = jobs(&suite, &selection, arguments.seed);
     if jobs.is_empty() {
         complain("error: no scenario is left: nothing judges that in this version");
         return USAGE;
     }
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(jobs.len() as u64) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(jobs.len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
     bar.set_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {elapsed}  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -301,10 +328,131 @@ pub fn run(arguments: &RunArguments) -> u8 {
     sink.finish(false, watch.elapsed().as_secs_f64())
 }
 
-fn live(sink: Sink<'_>, watch: &Stopwatch) -> u8 {
-    complain("error: the live world is not there yet");
-    let _ = (watch, sink.arguments.max_wait);
-    USAGE
+/// The live world: a broker that a profile starts, or one that is there.
+fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
+    let arguments = sink.arguments;
+    let target = match (&arguments.profile, &arguments.broker) {
+        (Some(wanted), _) => match Profile::load(wanted) {
+            Ok(profile) => Target::Profile(Box::new(profile)),
+            Err(error) => {
+                complain(&error.render(super::colour()));
+                return USAGE;
+            }
+        },
+        (None, url) => match Target::from_url(url.as_deref().unwrap_or_default()) {
+            Ok(target) => target,
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return USAGE;
+            }
+        },
+    };
+    let cases = sink
+        .jobs
+        .iter()
+        .map(|job| LiveCase {
+            index: job.index,
+            scenario: job.scenario.clone(),
+            version: job.version,
+            seed: job.seed,
+        })
+        .collect();
+    let defaults = LiveOptions::default();
+    let options = LiveOptions {
+        jobs: arguments.jobs.unwrap_or(defaults.jobs),
+        brokers: arguments.jobs.unwrap_or(defaults.brokers).min(defaults.brokers),
+        nonce: nonce(),
+        max_wait: Duration::from_secs(arguments.max_wait),
+        judge: &|plan, played| verdict_of(&check(plan, &played.history)),
+        ..defaults
+    };
+    let result = crate::world::live::run(&target, cases, &options, &mut |found| {
+        let verdict = found.verdict();
+        let reason = live_reason(&found);
+        let options = PlanOptions {
+            tolerance: found.plan.tolerance,
+            topic_prefix: found.plan.options.topic_prefix.clone(),
+            client_id_prefix: found.plan.options.client_id_prefix.clone(),
+        };
+        let mut outcome = match found.played {
+            Some(played) => Outcome::judged(found.index, found.plan, played.history, found.real),
+            None => Outcome::skipped(found.index, String::new()),
+        };
+        outcome.verdict = verdict;
+        if let Some(reason) = reason {
+            outcome.reason = reason;
+        }
+        sink.take(&outcome, &options);
+        if let Some(crash) = &found.crash {
+            let packet =
+                crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
+            let client = crash.client.as_deref().unwrap_or("nobody");
+            let log =
+                crash.log.iter().rev().take(12).rev().map(|line| format!("  │ {line}")).collect::<Vec<_>>();
+            sink.bar.suspend(|| {
+                print(&format!(
+                    "the broker died after {client} had sent {packet}; the last lines of its output:\n{}\n",
+                    log.join("\n")
+                ));
+            });
+        }
+    });
+    match result {
+        Ok(done) => {
+            if !done.broker.is_empty() {
+                sink.broker = done.broker;
+            }
+            if let Some(lost) = &done.lost {
+                complain(&format!("error: {lost}"));
+            }
+            for crash in &done.unexplained {
+                complain(&format!(
+                    "warning: the broker died during {} and did not do it again",
+                    crash.cases.join(", ")
+                ));
+            }
+            let unreachable = done.lost.is_some();
+            let code = sink.finish(done.interrupted, watch.elapsed().as_secs_f64());
+            if let Some(logs) = done.logs {
+                print(&format!("the broker's output: {}", logs.display()));
+            }
+            if unreachable && code != 1 && code != HARNESS { USAGE } else { code }
+        }
+        Err(error) => {
+            sink.bar.finish_and_clear();
+            complain(&format!("error: {error}"));
+            USAGE
+        }
+    }
+}
+
+/// Why an outcome of the live world is what it is, where its findings do not say it.
+fn live_reason(found: &LiveOutcome) -> Option<String> {
+    if let Some(reason) = found.skipped.as_ref().or(found.unanswered.as_ref()) {
+        return Some(reason.clone());
+    }
+    if let Some((failed, runs)) = found.flaky() {
+        return Some(format!("flaky: it failed in {failed} of {runs} runs"));
+    }
+    if let Some(crash) = &found.crash {
+        let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
+        return Some(format!(
+            "the broker died after {} had sent {packet}",
+            crash.client.as_deref().unwrap_or("nobody")
+        ));
+    }
+    None
+}
+
+/// Makes topics and Client Identifiers of a live run its own: brokers remember.
+#[allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the live world takes place in real time"
+)]
+fn nonce() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
 
 /// A scenario file, once more, in the default world.
@@ -343,7 +491,8 @@ fn evidence_name(job: &Job<'_>) -> String {
 
 /// A word of a shell command.
 fn quoted(word: &str) -> String {
-    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
+    let plain =
+        word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
     if plain && !word.is_empty() { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 

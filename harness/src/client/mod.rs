@@ -15,8 +15,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use reference_broker::codec::{
-    Ack, Connect, Disconnect, Packet, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode, Subscribe, Unsubscribe,
-    encode,
+    Ack, Connect, Disconnect, Packet, PropertyId, ProtocolVersion, Publish, QoS, ReasonCode, Subscribe,
+    Unsubscribe, encode,
 };
 use reference_broker::core::Time;
 
@@ -88,6 +88,10 @@ pub struct Client {
     outbox: Vec<Vec<u8>>,
 }
 
+/// How many QoS 1 and 2 messages the client has in flight at most, whatever the broker allows: 3.1.1 has no flow
+/// control, and brokers limit what they take.
+const SEND_WINDOW: usize = 16;
+
 /// The client counts its own identifiers from here, so that small ones are the script's.
 const FIRST_ID: u16 = 101;
 
@@ -128,7 +132,14 @@ impl Client {
     }
 
     /// Begins a connection that will send this CONNECT.
-    pub fn connecting(&mut self, link: Link, connect: Connect<'static>, by_script: bool, script_sent: bool, now: Time) {
+    pub fn connecting(
+        &mut self,
+        link: Link,
+        connect: Connect<'static>,
+        by_script: bool,
+        script_sent: bool,
+        now: Time,
+    ) {
         self.begin(link, Some(Box::new(connect)), by_script, script_sent, now);
     }
 
@@ -137,7 +148,14 @@ impl Client {
         self.begin(link, None, false, false, now);
     }
 
-    fn begin(&mut self, link: Link, connect: Option<Box<Connect<'static>>>, by_script: bool, script_sent: bool, now: Time) {
+    fn begin(
+        &mut self,
+        link: Link,
+        connect: Option<Box<Connect<'static>>>,
+        by_script: bool,
+        script_sent: bool,
+        now: Time,
+    ) {
         self.pending_requests.clear();
         self.connection = Some(Connection {
             link,
@@ -146,7 +164,7 @@ impl Client {
             connect_by_script: script_sent,
             keep_alive: Duration::ZERO,
             last_sent: now,
-            receive_maximum: 65_535,
+            receive_maximum: SEND_WINDOW,
             silent: false,
             by_script,
         });
@@ -307,7 +325,7 @@ impl Client {
                     connection.keep_alive = Duration::from_secs(u64::from(seconds));
                 }
                 if let Some(maximum) = connack.properties.number(PropertyId::ReceiveMaximum) {
-                    connection.receive_maximum = maximum as usize;
+                    connection.receive_maximum = (maximum as usize).min(SEND_WINDOW);
                 }
                 if !connack.session_present && self.version != ProtocolVersion::V3_1 {
                     // MQTT-3.2.2-5: without a session at the broker there is none at the client.
@@ -316,18 +334,18 @@ impl Client {
                 self.resend(now);
                 self.pump(now);
             }
-            Packet::Publish(publish) => {
-                match (publish.qos, publish.packet_id) {
-                    (QoS::AtLeastOnce, Some(id)) if !quiet => self.push(&Packet::Puback(Ack::success(id)), false, now),
-                    (QoS::ExactlyOnce, Some(id)) => {
-                        self.held.insert(id);
-                        if !quiet {
-                            self.push(&Packet::Pubrec(Ack::success(id)), false, now);
-                        }
-                    }
-                    _ => {}
+            Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
+                (QoS::AtLeastOnce, Some(id)) if !quiet => {
+                    self.push(&Packet::Puback(Ack::success(id)), false, now)
                 }
-            }
+                (QoS::ExactlyOnce, Some(id)) => {
+                    self.held.insert(id);
+                    if !quiet {
+                        self.push(&Packet::Pubrec(Ack::success(id)), false, now);
+                    }
+                }
+                _ => {}
+            },
             Packet::Pubrel(ack) => {
                 let known = self.held.remove(&ack.packet_id);
                 if !quiet {
@@ -351,10 +369,9 @@ impl Client {
                 if quiet {
                     return;
                 }
-                let known = self
-                    .outgoing
-                    .iter_mut()
-                    .find(|it| it.message.packet_id == Some(ack.packet_id) && it.progress != Progress::Waiting);
+                let known = self.outgoing.iter_mut().find(|it| {
+                    it.message.packet_id == Some(ack.packet_id) && it.progress != Progress::Waiting
+                });
                 let mut answer = Ack::success(ack.packet_id);
                 match known {
                     Some(outgoing) => outgoing.progress = Progress::Released,
@@ -396,7 +413,9 @@ impl Client {
                     message.dup = true;
                     Packet::Publish(message)
                 }
-                Progress::Released => Packet::Pubrel(Ack::success(outgoing.message.packet_id.unwrap_or_default())),
+                Progress::Released => {
+                    Packet::Pubrel(Ack::success(outgoing.message.packet_id.unwrap_or_default()))
+                }
             };
             self.push(&packet, false, now);
         }

@@ -62,9 +62,13 @@ fn put(out: &mut Vec<u8>, history: &History, at: Time, fact: Fact) {
         Fact::BoundReached => record(4, 0, 0, None),
         Fact::Opening { client, link: Link(link) } => record(5, client, link, None),
         Fact::Opened(Link(link)) => record(6, link, 0, None),
-        Fact::Sent { link: Link(link), bytes, by_script } => record(7, link, u32::from(by_script), Some(bytes)),
+        Fact::Sent { link: Link(link), bytes, by_script } => {
+            record(7, link, u32::from(by_script), Some(bytes))
+        }
         Fact::Received { link: Link(link), bytes } => record(8, link, 0, Some(bytes)),
-        Fact::Swallowed { link: Link(link), bytes, from_broker } => record(9, link, u32::from(from_broker), Some(bytes)),
+        Fact::Swallowed { link: Link(link), bytes, from_broker } => {
+            record(9, link, u32::from(from_broker), Some(bytes))
+        }
         Fact::Closed { link: Link(link), by, how } => record(10, link, (by as u32) << 8 | how as u32, None),
         Fact::Cut { link: Link(link), cut } => record(11, link, cut as u32, None),
         Fact::Partitioned { client, to_broker, to_client } => {

@@ -18,7 +18,9 @@ use reference_broker::codec::{Disconnect, Packet, PacketType, ProtocolVersion, R
 use reference_broker::core::Time;
 
 use crate::history::{EndedBy, Event, Fact, History};
-use crate::scenario::{Act, Alternative, Duty, ExpectPlan, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb};
+use crate::scenario::{
+    Act, Alternative, Duty, ExpectPlan, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb,
+};
 use crate::text::format_duration;
 use crate::verdict::{Finding, Weight};
 
@@ -73,7 +75,9 @@ impl<'p> Judge<'p> {
                 self.begin(step, event.at);
             }
             Fact::LimitReached(step) => {
-                if self.current.is_some_and(|(current, _)| current == step) && matches!(self.state, StepState::Waiting(_)) {
+                if self.current.is_some_and(|(current, _)| current == step)
+                    && matches!(self.state, StepState::Waiting(_))
+                {
                     self.limit(step, event.at, sequence, history);
                 }
                 return;
@@ -83,12 +87,24 @@ impl<'p> Judge<'p> {
                 return;
             }
             Fact::BoundReached => {
-                self.find(Weight::Harness, Vec::new(), "the scenario ends within its bounds", "it does not end: a bound on steps, events or virtual time was reached", vec![sequence]);
+                self.find(
+                    Weight::Harness,
+                    Vec::new(),
+                    "the scenario ends within its bounds",
+                    "it does not end: a bound on steps, events or virtual time was reached",
+                    vec![sequence],
+                );
                 self.state = StepState::Failed;
                 return;
             }
             Fact::BrokerDied => {
-                self.find(Weight::Violation, Vec::new(), "the broker's process keeps running", "the broker's process ended", vec![sequence]);
+                self.find(
+                    Weight::Violation,
+                    Vec::new(),
+                    "the broker's process keeps running",
+                    "the broker's process ended",
+                    vec![sequence],
+                );
                 self.state = StepState::Failed;
                 return;
             }
@@ -184,7 +200,14 @@ impl<'p> Judge<'p> {
         self.state = StepState::Done;
     }
 
-    fn find(&mut self, weight: Weight, ids: Vec<String>, expected: impl Into<String>, observed: impl Into<String>, events: Vec<u32>) {
+    fn find(
+        &mut self,
+        weight: Weight,
+        ids: Vec<String>,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+        events: Vec<u32>,
+    ) {
         let step = self.current.map(|(step, _)| step);
         let judges = if ids.is_empty() {
             step.and_then(|step| self.plan.steps.get(step as usize))
@@ -203,13 +226,23 @@ impl<'p> Judge<'p> {
             observed: observed.into(),
             events,
             step,
-            by: "step".into(),
+            by: if step.is_some() { "step" } else { "verify" }.into(),
         });
     }
 
     /// The step fails. On the twin's part this means that nothing negative was shown.
-    fn fail(&mut self, weight: Weight, ids: &[&str], expected: impl Into<String>, observed: impl Into<String>, events: Vec<u32>) {
-        let twin = self.current.and_then(|(step, _)| self.plan.steps.get(step as usize)).is_some_and(|step| step.duty == Duty::Twin);
+    fn fail(
+        &mut self,
+        weight: Weight,
+        ids: &[&str],
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+        events: Vec<u32>,
+    ) {
+        let twin = self
+            .current
+            .and_then(|(step, _)| self.plan.steps.get(step as usize))
+            .is_some_and(|step| step.duty == Duty::Twin);
         if twin {
             let observed = observed.into();
             self.find(
@@ -253,27 +286,46 @@ impl<'p> Judge<'p> {
     fn expect(&mut self, client: usize, expect: &ExpectPlan, began: Time, now: Time, history: &History) {
         let version = self.clients[client].version;
         if let [Alternative::Nothing(of)] = expect.alternatives[..] {
-            let found = self.clients[client].inbox.iter().position(|it| of.is_none_or(|of| it.kind == Some(of)));
+            let found =
+                self.clients[client].inbox.iter().position(|it| of.is_none_or(|of| it.kind == Some(of)));
             if let Some(at) = found {
                 let inbound = self.clients[client].inbox[at];
                 let observed = describe(&inbound, &self.clients[client], history, version);
                 let window = format_duration(expect.window.unwrap_or_default());
                 let what = of.map_or("packet".to_string(), |of| of.to_string());
-                self.fail(Weight::Violation, &[], format!("no {what} for {window}"), observed, vec![inbound.event]);
+                self.fail(
+                    Weight::Violation,
+                    &[],
+                    format!("no {what} for {window}"),
+                    observed,
+                    vec![inbound.event],
+                );
             } else if self.clients[client].closed_by_broker_since(began) {
                 let event = self.clients[client].closed.map_or(0, |closed| closed.event);
-                self.fail(Weight::Violation, &[], "the connection stays and nothing arrives", "the broker closed the connection", vec![event]);
+                self.fail(
+                    Weight::Violation,
+                    &[],
+                    "the connection stays and nothing arrives",
+                    "the broker closed the connection",
+                    vec![event],
+                );
             }
             return;
         }
         if expect.alternatives.iter().any(|it| matches!(it, Alternative::Open)) {
             if let Some(closed) = self.clients[client].closed {
-                self.fail(Weight::Violation, &[], "the connection stays open", self.clients[client].describe_end(history), vec![closed.event]);
+                self.fail(
+                    Weight::Violation,
+                    &[],
+                    "the connection stays open",
+                    self.clients[client].describe_end(history),
+                    vec![closed.event],
+                );
             }
             return;
         }
         for alternative in &expect.alternatives {
-            if let Alternative::Sequence(patterns, false) = alternative
+            if let Alternative::Sequence(patterns, None) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
                 self.take(client, taken);
@@ -283,7 +335,9 @@ impl<'p> Judge<'p> {
         for at in 0..self.clients[client].inbox.len() {
             let inbound = self.clients[client].inbox[at];
             let bytes = history.bytes(inbound.bytes);
-            let Some(packet) = view::resolved(bytes, version, &inbound, &self.clients[client]) else { continue };
+            let Some(packet) = view::resolved(bytes, version, &inbound, &self.clients[client]) else {
+                continue;
+            };
             let mut difference = None;
             for alternative in &expect.alternatives {
                 let Alternative::Packet(wanted) = alternative else { continue };
@@ -309,7 +363,13 @@ impl<'p> Judge<'p> {
                         self.clients[client].inbox.remove(at);
                         if !expect.after.is_zero() && inbound.at < began + expect.after {
                             let expected = format!("not earlier than {}", format_duration(expect.after));
-                            let observed = format!("{} after {}", packet.packet_type(), format_duration(inbound.at - began));
+                            let observed = format!(
+                                "{} after {}",
+                                packet.packet_type(),
+                                format_duration(Duration::from_millis(
+                                    (inbound.at - began).as_millis() as u64
+                                ))
+                            );
                             self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event]);
                         } else {
                             self.done();
@@ -322,7 +382,13 @@ impl<'p> Judge<'p> {
                 }
             }
             if let Some(difference) = difference {
-                self.fail(Weight::Violation, &[], difference.expected, difference.observed, vec![inbound.event]);
+                self.fail(
+                    Weight::Violation,
+                    &[],
+                    difference.expected,
+                    difference.observed,
+                    vec![inbound.event],
+                );
                 return;
             }
         }
@@ -332,7 +398,12 @@ impl<'p> Judge<'p> {
     }
 
     /// The places in the inbox at which the packets of a sequence stand, if they are all there.
-    fn sequence(&self, client: usize, patterns: &[crate::scenario::PacketPattern], history: &History) -> Option<Vec<usize>> {
+    fn sequence(
+        &self,
+        client: usize,
+        patterns: &[crate::scenario::PacketPattern],
+        history: &History,
+    ) -> Option<Vec<usize>> {
         let view = &self.clients[client];
         let mut taken = Vec::new();
         let mut from = 0;
@@ -364,7 +435,12 @@ impl<'p> Judge<'p> {
         }
     }
 
-    fn compare(&self, wanted: &crate::scenario::PacketPattern, packet: &Packet<'_>, version: ProtocolVersion) -> Option<pattern::Difference> {
+    fn compare(
+        &self,
+        wanted: &crate::scenario::PacketPattern,
+        packet: &Packet<'_>,
+        version: ProtocolVersion,
+    ) -> Option<pattern::Difference> {
         use crate::scenario::{Field, Pattern, Value};
         // A remembered name stands for its number.
         let named = wanted.fields.iter().any(|(field, pattern)| {
@@ -375,8 +451,8 @@ impl<'p> Judge<'p> {
             return pattern::compare(wanted, packet, version);
         }
         let mut concrete = wanted.clone();
-        for (_, pattern) in &mut concrete.fields {
-            if let Pattern::OneOf(values) = pattern {
+        for (field, pattern) in &mut concrete.fields {
+            if let (Field::PacketId, Pattern::OneOf(values)) = (*field, pattern) {
                 for value in values {
                     if let Value::Text(name) = value
                         && let Some(id) = self.remembered.get(name)
@@ -390,7 +466,15 @@ impl<'p> Judge<'p> {
     }
 
     /// The connection is over while an expectation waits.
-    fn expect_at_end(&mut self, client: usize, expect: &ExpectPlan, closed: view::End, began: Time, now: Time, history: &History) {
+    fn expect_at_end(
+        &mut self,
+        client: usize,
+        expect: &ExpectPlan,
+        closed: view::End,
+        began: Time,
+        now: Time,
+        history: &History,
+    ) {
         let closing = expect.alternatives.iter().find_map(|it| match it {
             Alternative::Closed { reasons, return_codes } => Some((reasons, return_codes)),
             _ => None,
@@ -410,7 +494,10 @@ impl<'p> Judge<'p> {
         }
         if !expect.after.is_zero() && closed.at < began + expect.after {
             let expected = format!("the connection stays for {}", format_duration(expect.after));
-            let observed = format!("the broker closed it after {}", format_duration(closed.at - began));
+            let observed = format!(
+                "the broker closed it after {}",
+                format_duration(Duration::from_millis((closed.at - began).as_millis() as u64))
+            );
             self.fail(Weight::Violation, &[], expected, observed, events);
             return;
         }
@@ -421,7 +508,12 @@ impl<'p> Judge<'p> {
             .position(|it| matches!(it.kind, Some(PacketType::Disconnect | PacketType::Connack)));
         if let Some(at) = position {
             let inbound = self.clients[client].inbox.remove(at);
-            let code = match view::resolved(history.bytes(inbound.bytes), version, &inbound, &self.clients[client]) {
+            let code = match view::resolved(
+                history.bytes(inbound.bytes),
+                version,
+                &inbound,
+                &self.clients[client],
+            ) {
                 Some(Packet::Disconnect(Disconnect { reason, .. })) => Some((reason, PacketType::Disconnect)),
                 Some(Packet::Connack(connack)) => Some((connack.reason, PacketType::Connack)),
                 _ => None,
@@ -434,18 +526,34 @@ impl<'p> Judge<'p> {
                         && !reasons.contains(&code)
                     {
                         let listed: Vec<String> = reasons.iter().map(|code| name_any(*code)).collect();
-                        let expected = format!("a close; if a code is sent before it, {}", listed.join(" or "));
-                        self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event, closed.event]);
+                        let expected =
+                            format!("a close; if a code is sent before it, {}", listed.join(" or "));
+                        self.fail(
+                            Weight::Violation,
+                            &[],
+                            expected,
+                            observed,
+                            vec![inbound.event, closed.event],
+                        );
                         return;
                     }
                     if kind == PacketType::Connack && !code.is_error() {
-                        self.fail(Weight::Violation, &[], "the broker refuses and closes", observed, vec![inbound.event, closed.event]);
+                        self.fail(
+                            Weight::Violation,
+                            &[],
+                            "the broker refuses and closes",
+                            observed,
+                            vec![inbound.event, closed.event],
+                        );
                         return;
                     }
                 } else if kind == PacketType::Connack && !return_codes.contains(&code) {
                     let expected = match return_codes.is_empty() {
                         true => "a close without CONNACK".to_string(),
-                        false => format!("a close; if CONNACK is sent before it, with {}", list_codes(return_codes)),
+                        false => format!(
+                            "a close; if CONNACK is sent before it, with {}",
+                            list_codes(return_codes)
+                        ),
                     };
                     self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event, closed.event]);
                     return;
@@ -468,7 +576,13 @@ impl<'p> Judge<'p> {
                 if outcome.reason.0 != 0 {
                     let name = outcome.reason.name(PacketType::Connack, version).unwrap_or("unknown");
                     let observed = format!("CONNACK {} {name}", outcome.reason);
-                    self.fail(Weight::Unanswered, &[], "CONNACK that accepts the connection", observed, vec![outcome.event]);
+                    self.fail(
+                        Weight::Unanswered,
+                        &[],
+                        "CONNACK that accepts the connection",
+                        observed,
+                        vec![outcome.event],
+                    );
                 } else if let Some(wanted) = session_present
                     && *wanted != outcome.session_present
                     && version != ProtocolVersion::V3_1
@@ -505,13 +619,29 @@ impl<'p> Judge<'p> {
                 }
                 let refused = answer.reasons.iter().find(|code| code.is_error()).copied();
                 let lower = subscribe
-                    && answer.reasons.iter().zip(&answer.requested).any(|(code, requested)| code.0 < *requested);
+                    && answer
+                        .reasons
+                        .iter()
+                        .zip(&answer.requested)
+                        .any(|(code, requested)| code.0 < *requested);
                 if let Some(code) = refused {
                     let kind = if subscribe { PacketType::Suback } else { PacketType::Unsuback };
                     let name = code.name(kind, version).unwrap_or("unknown");
-                    self.fail(Weight::Unanswered, &[], format!("{kind} that grants"), format!("{kind} {code} {name}"), vec![event]);
+                    self.fail(
+                        Weight::Unanswered,
+                        &[],
+                        format!("{kind} that grants"),
+                        format!("{kind} {code} {name}"),
+                        vec![event],
+                    );
                 } else if lower {
-                    self.fail(Weight::Unanswered, &[], "the QoS that was asked for", "a lower QoS was granted", vec![event]);
+                    self.fail(
+                        Weight::Unanswered,
+                        &[],
+                        "the QoS that was asked for",
+                        "a lower QoS was granted",
+                        vec![event],
+                    );
                 } else {
                     self.done();
                 }
@@ -519,7 +649,13 @@ impl<'p> Judge<'p> {
             Act::Publish { wait, .. } => {
                 if let Some((event, kind, code)) = view.refused {
                     let name = code.name(kind, version).unwrap_or("unknown");
-                    self.fail(Weight::Unanswered, &[], "the broker takes the message", format!("{kind} {code} {name}"), vec![event]);
+                    self.fail(
+                        Weight::Unanswered,
+                        &[],
+                        "the broker takes the message",
+                        format!("{kind} {code} {name}"),
+                        vec![event],
+                    );
                 } else if view.sent_in_step && (!wait || view.step_exchanges_are_over()) {
                     self.done();
                 } else if !view.sent_in_step && !view.is_open() || view.closed.is_some() {
@@ -580,12 +716,13 @@ impl<'p> Judge<'p> {
     /// Whether a sequence that ends in `nothing` has been fulfilled; its packets are taken.
     fn sequence_then_nothing(&mut self, client: usize, expect: &ExpectPlan, history: &History) -> bool {
         for alternative in &expect.alternatives {
-            if let Alternative::Sequence(patterns, true) = alternative
+            if let Alternative::Sequence(patterns, Some(of)) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
-                let kind = patterns.last().map(|pattern| pattern.kind);
-                let more = self.clients[client].inbox.iter().filter(|it| it.kind == kind).count() > taken.len();
-                if !more {
+                let surplus = self.clients[client].inbox.iter().enumerate().any(|(at, inbound)| {
+                    !taken.contains(&at) && of.is_none_or(|of| inbound.kind == Some(of))
+                });
+                if !surplus {
                     self.take(client, taken);
                     return true;
                 }
@@ -598,12 +735,17 @@ impl<'p> Judge<'p> {
         let plan = self.plan;
         let Some(plan_step) = plan.steps.get(step as usize) else { return };
         let began = self.current.map_or(now, |(_, began)| began);
-        let waited = format_duration(now - began);
+        let waited = format_duration(Duration::from_millis((now - began).as_millis() as u64));
         match &plan_step.act {
             StepAct::Wait(_) => self.done(),
             StepAct::Client { client, act, .. } => match act {
                 Act::Expect(expect) if self.sequence_then_nothing(*client, expect, history) => self.done(),
-                Act::Expect(expect) if expect.alternatives.iter().any(|it| matches!(it, Alternative::Nothing(_) | Alternative::Open)) => {
+                Act::Expect(expect)
+                    if expect
+                        .alternatives
+                        .iter()
+                        .any(|it| matches!(it, Alternative::Nothing(_) | Alternative::Open)) =>
+                {
                     self.done();
                 }
                 Act::Expect(expect) => {
@@ -619,7 +761,13 @@ impl<'p> Judge<'p> {
                 }
                 act => {
                     let ids = owing(act, self.clients[*client].version);
-                    self.fail(Weight::Violation, ids, describe_act(act), format!("no answer for {waited}"), vec![sequence]);
+                    self.fail(
+                        Weight::Violation,
+                        ids,
+                        describe_act(act),
+                        format!("no answer for {waited}"),
+                        vec![sequence],
+                    );
                 }
             },
             _ => self.done(),
@@ -635,7 +783,12 @@ impl<'p> Judge<'p> {
         }
         self.current = None;
         for demand in &self.plan.verify {
-            let client = demand.to.iter().map(|to| self.plan.clients[*to].name.as_str()).collect::<Vec<_>>().join(" or ");
+            let client = demand
+                .to
+                .iter()
+                .map(|to| self.plan.clients[*to].name.as_str())
+                .collect::<Vec<_>>()
+                .join(" or ");
             let mut order: Vec<u32> = Vec::new();
             let any: &[String] = &[String::new()];
             let payloads = if demand.payloads.is_empty() { any } else { &demand.payloads[..] };
@@ -697,11 +850,21 @@ impl<'p> Judge<'p> {
 fn owing(act: &Act, version: ProtocolVersion) -> &'static [&'static str] {
     let v5 = version == ProtocolVersion::V5;
     match act {
-        Act::Connect { .. } | Act::Open | Act::Send { .. } => if v5 { &["MQTT-3.1.4-5"] } else { &["MQTT-3.1.4-4"] },
+        Act::Connect { .. } | Act::Open | Act::Send { .. } => {
+            if v5 {
+                &["MQTT-3.1.4-5"]
+            } else {
+                &["MQTT-3.1.4-4"]
+            }
+        }
         Act::Subscribe(_) => &["MQTT-3.8.4-1"],
-        Act::Unsubscribe(_) => if v5 { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] } else { &["MQTT-3.10.4-4", "MQTT-3.10.4-5"] },
+        Act::Unsubscribe(_) => &["MQTT-3.10.4-4", "MQTT-3.10.4-5"],
         Act::Publish { .. } | Act::Complete => {
-            if v5 { &["MQTT-3.3.4-1", "MQTT-4.3.2-4", "MQTT-4.3.3-8", "MQTT-4.3.3-11"] } else { &["MQTT-3.3.4-1", "MQTT-4.3.2-2", "MQTT-4.3.3-2"] }
+            if v5 {
+                &["MQTT-3.3.4-1", "MQTT-4.3.2-4", "MQTT-4.3.3-8", "MQTT-4.3.3-11"]
+            } else {
+                &["MQTT-3.3.4-1", "MQTT-4.3.2-2", "MQTT-4.3.3-2"]
+            }
         }
         Act::Ping => &["MQTT-3.12.4-1"],
         _ => &[],

@@ -12,7 +12,11 @@ pub(super) struct Difference {
 }
 
 /// Compares a packet of the right type with a pattern.
-pub(super) fn compare(pattern: &PacketPattern, packet: &Packet<'_>, version: ProtocolVersion) -> Option<Difference> {
+pub(super) fn compare(
+    pattern: &PacketPattern,
+    packet: &Packet<'_>,
+    version: ProtocolVersion,
+) -> Option<Difference> {
     for (field, wanted) in &pattern.fields {
         let found = value_of(*field, packet);
         if !agrees(wanted, found.as_ref()) {
@@ -63,7 +67,8 @@ fn describe(field: Field, value: &Value, packet: &Packet<'_>, version: ProtocolV
             format!("[{}]", pairs.join(", "))
         }
         (_, Value::List(values)) => {
-            let values: Vec<String> = values.iter().map(|value| describe(field, value, packet, version)).collect();
+            let values: Vec<String> =
+                values.iter().map(|value| describe(field, value, packet, version)).collect();
             format!("[{}]", values.join(", "))
         }
         (_, Value::Filters(filters)) => format!("{} filters", filters.len()),
@@ -91,7 +96,10 @@ fn agrees(pattern: &Pattern, found: Option<&Value>) -> bool {
         (Pattern::Range(..), Some(_)) => false,
         (Pattern::Each(lists), Some(Value::List(found))) => {
             lists.len() == found.len()
-                && lists.iter().zip(found).all(|(values, found)| values.iter().any(|value| same(value, found)))
+                && lists
+                    .iter()
+                    .zip(found)
+                    .all(|(values, found)| values.iter().any(|value| same(value, found)))
         }
         (Pattern::Each(_), Some(_)) => false,
     }
@@ -135,7 +143,9 @@ fn value_of(field: Field, packet: &Packet<'_>) -> Option<Value> {
         ) => Some(code(ack.reason)),
         (Field::Reason, Packet::Disconnect(disconnect)) => Some(code(disconnect.reason)),
         (Field::Reason, Packet::Auth(auth)) => Some(code(auth.reason)),
-        (Field::Reasons, Packet::Suback(suback)) => Some(Value::List(suback.reasons.iter().map(|it| code(*it)).collect())),
+        (Field::Reasons, Packet::Suback(suback)) => {
+            Some(Value::List(suback.reasons.iter().map(|it| code(*it)).collect()))
+        }
         (Field::Reasons, Packet::Unsuback(unsuback)) => {
             Some(Value::List(unsuback.reasons.iter().map(|it| code(*it)).collect()))
         }
@@ -159,8 +169,10 @@ fn property(id: PropertyId, packet: &Packet<'_>) -> Option<Value> {
     let properties = packet.properties()?;
     match id {
         PropertyId::UserProperty => {
-            let pairs: Vec<_> =
-                properties.user_properties().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            let pairs: Vec<_> = properties
+                .user_properties()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect();
             (!pairs.is_empty()).then_some(Value::Pairs(pairs))
         }
         PropertyId::SubscriptionIdentifier => {

@@ -153,7 +153,8 @@ impl ClientView {
     }
 
     pub(super) fn closed_by_broker_since(&self, began: Time) -> bool {
-        self.closed.is_some_and(|closed| closed.by == EndedBy::Broker && closed.at >= began && !closed.before_step)
+        self.closed
+            .is_some_and(|closed| closed.by == EndedBy::Broker && closed.at >= began && !closed.before_step)
     }
 
     pub(super) fn describe_end(&self, history: &History) -> String {
@@ -245,9 +246,13 @@ impl ClientView {
     fn received(&mut self, packet: &Packet<'_>, bytes: Range, event: u32, at: Time) -> bool {
         match packet {
             Packet::Connack(connack) => {
-                self.connack =
-                    Some(Connected { event, reason: connack.reason, session_present: connack.session_present });
-                if connack.reason.0 == 0 && !connack.session_present && self.version != ProtocolVersion::V3_1 {
+                self.connack = Some(Connected {
+                    event,
+                    reason: connack.reason,
+                    session_present: connack.session_present,
+                });
+                if connack.reason.0 == 0 && !connack.session_present && self.version != ProtocolVersion::V3_1
+                {
                     // Without a session the client gives up what it had open.
                     self.exchanges.clear();
                     self.held.clear();
@@ -290,7 +295,9 @@ impl ClientView {
             }
             Packet::Publish(publish) => {
                 let topic = match publish.properties.number(PropertyId::TopicAlias) {
-                    Some(alias) if publish.topic.is_empty() => self.aliases.get(&alias).cloned().unwrap_or_default(),
+                    Some(alias) if publish.topic.is_empty() => {
+                        self.aliases.get(&alias).cloned().unwrap_or_default()
+                    }
                     Some(alias) => {
                         self.aliases.insert(alias, publish.topic.to_string());
                         publish.topic.to_string()
@@ -344,8 +351,18 @@ pub(super) fn resolved<'h>(
 ) -> Option<Packet<'h>> {
     // The form of a CONNACK for a version that nobody speaks is not defined.
     let mut packet = whole_packet(bytes, version).or_else(|| {
-        let other = if version == ProtocolVersion::V5 { ProtocolVersion::V3_1_1 } else { ProtocolVersion::V5 };
-        whole_packet(bytes, other).filter(|packet| packet.packet_type() == PacketType::Connack)
+        let other =
+            if version == ProtocolVersion::V5 { ProtocolVersion::V3_1_1 } else { ProtocolVersion::V5 };
+        match whole_packet(bytes, other)? {
+            Packet::Connack(mut connack) => {
+                // Return code 1 says in the old form what 0x84 says in the new one.
+                if connack.reason == ReasonCode::V3_UNACCEPTABLE_PROTOCOL_VERSION {
+                    connack.reason = ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
+                }
+                Some(Packet::Connack(connack))
+            }
+            _ => None,
+        }
     })?;
     if let Packet::Publish(publish) = &mut packet
         && publish.topic.is_empty()

@@ -302,9 +302,8 @@ impl Network {
         due = due.max(flow.last);
         if let Piece::Bytes(bytes) = &piece {
             flow.under_way += bytes.len() as u64;
-            if way.rate > 0 {
-                due = due + Duration::from_micros(bytes.len() as u64 * 1_000_000 / way.rate);
-            }
+            let time = (bytes.len() as u64 * 1_000_000).checked_div(way.rate).unwrap_or(0);
+            due = due + Duration::from_micros(time);
         }
         flow.last = due;
         self.sequence += 1;
@@ -361,7 +360,9 @@ impl Network {
         let parcel = self
             .parcels
             .iter()
-            .find(|(_, (link, towards, _))| *towards == Towards::Broker || self.lines[link.0 as usize].reading)
+            .find(|(_, (link, towards, _))| {
+                *towards == Towards::Broker || self.lines[link.0 as usize].reading
+            })
             .map(|((due, _), _)| *due);
         let patience = self.lines.iter().flat_map(|line| {
             let flows = line.flows.iter().enumerate().filter_map(|(way, flow)| {
@@ -379,7 +380,9 @@ impl Network {
         let key = self
             .parcels
             .range(..=(now, u64::MAX))
-            .find(|(_, (link, towards, _))| *towards == Towards::Broker || self.lines[link.0 as usize].reading)
+            .find(|(_, (link, towards, _))| {
+                *towards == Towards::Broker || self.lines[link.0 as usize].reading
+            })
             .map(|(key, _)| *key);
         if let Some((link, towards, piece)) = key.and_then(|key| self.parcels.remove(&key)) {
             let line = &mut self.lines[link.0 as usize];
@@ -400,7 +403,8 @@ impl Network {
             }
             for (way, towards) in [(0, Towards::Broker), (1, Towards::Client)] {
                 let flow = &mut line.flows[way];
-                if line.ends[way] && flow.unacknowledged_since.is_some_and(|since| since + DEAD_AFTER <= now) {
+                if line.ends[way] && flow.unacknowledged_since.is_some_and(|since| since + DEAD_AFTER <= now)
+                {
                     flow.unacknowledged_since = None;
                     flow.stalled.clear();
                     return Some(Arrival::TimedOut(link, towards));

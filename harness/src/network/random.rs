@@ -18,7 +18,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.0)
     }
@@ -31,7 +31,7 @@ impl Random {
         // Multiply and refuse: no bias, and no division in the common case.
         let threshold = bound.wrapping_neg() % bound;
         loop {
-            let product = u128::from(self.next()) * u128::from(bound);
+            let product = u128::from(self.draw()) * u128::from(bound);
             if product as u64 >= threshold {
                 return (product >> 64) as u64;
             }
@@ -58,8 +58,8 @@ mod tests {
     fn the_numbers_never_change() {
         let mut random = Random(0);
         // The published test vector of SplitMix64 with seed 0.
-        assert_eq!(random.next(), 0xE220_A839_7B1D_CDAF);
-        assert_eq!(random.next(), 0x6E78_9E6A_A1B9_65F4);
+        assert_eq!(random.draw(), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(random.draw(), 0x6E78_9E6A_A1B9_65F4);
         let mut stream = Random::stream(42, "latency", 3);
         let drawn: Vec<u64> = (0..4).map(|_| stream.below(1000)).collect();
         let mut again = Random::stream(42, "latency", 3);

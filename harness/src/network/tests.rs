@@ -33,15 +33,22 @@ fn network() -> (Network, Link) {
 #[test]
 fn what_is_sent_arrives_after_the_latency_and_in_order() {
     let (mut network, link) = network();
-    network.change(0, Towards::Broker, LinkChange { jitter: Some(Duration::from_millis(50)), ..LinkChange::default() });
+    network.change(
+        0,
+        Towards::Broker,
+        LinkChange { jitter: Some(Duration::from_millis(50)), ..LinkChange::default() },
+    );
     for number in 0..20 {
         network.send(link, Towards::Broker, bytes(&number.to_string()), millis(100));
     }
     let arrived = run(&mut network, millis(1000));
-    let texts: Vec<Piece> = arrived.iter().map(|(_, arrival)| match arrival {
-        Arrival::Piece(_, _, piece) => piece.clone(),
-        other => panic!("{other:?}"),
-    }).collect();
+    let texts: Vec<Piece> = arrived
+        .iter()
+        .map(|(_, arrival)| match arrival {
+            Arrival::Piece(_, _, piece) => piece.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
     assert_eq!(texts, (0..20).map(|number| bytes(&number.to_string())).collect::<Vec<_>>());
     assert!(arrived.iter().all(|(at, _)| (110..=160).contains(at)));
     assert!(arrived.windows(2).all(|pair| pair[0].0 <= pair[1].0));
@@ -66,7 +73,10 @@ fn a_partition_holds_back_and_healing_lets_go() {
     network.partition(0, Towards::Broker, millis(105));
     network.send(link, Towards::Broker, bytes("later"), millis(200));
     network.send(link, Towards::Client, bytes("other way"), millis(200));
-    assert_eq!(run(&mut network, millis(5000)), [(210, Arrival::Piece(link, Towards::Client, bytes("other way")))]);
+    assert_eq!(
+        run(&mut network, millis(5000)),
+        [(210, Arrival::Piece(link, Towards::Client, bytes("other way")))]
+    );
     network.heal(0, Towards::Broker, millis(5000));
     assert_eq!(
         run(&mut network, millis(6000)),
@@ -116,16 +126,26 @@ fn bytes_are_split_and_stay_together() {
     network.change(0, Towards::Broker, LinkChange { split: Some(Split::Coalesced), ..LinkChange::default() });
     network.send(link, Towards::Broker, bytes("abc"), millis(300));
     network.send(link, Towards::Broker, bytes("def"), millis(300));
-    assert_eq!(run(&mut network, millis(400)), [(310, Arrival::Piece(link, Towards::Broker, bytes("abcdef")))]);
+    assert_eq!(
+        run(&mut network, millis(400)),
+        [(310, Arrival::Piece(link, Towards::Broker, bytes("abcdef")))]
+    );
 }
 
 #[test]
 fn a_slow_reader_takes_its_time() {
     let (mut network, link) = network();
-    network.change(0, Towards::Client, LinkChange { rate: Some(1000), window: Some(10), ..LinkChange::default() });
+    network.change(
+        0,
+        Towards::Client,
+        LinkChange { rate: Some(1000), window: Some(10), ..LinkChange::default() },
+    );
     network.send(link, Towards::Client, bytes("0123456789"), millis(100));
     assert_eq!(network.room(link), Some(0));
-    assert_eq!(run(&mut network, millis(200)), [(120, Arrival::Piece(link, Towards::Client, bytes("0123456789")))]);
+    assert_eq!(
+        run(&mut network, millis(200)),
+        [(120, Arrival::Piece(link, Towards::Client, bytes("0123456789")))]
+    );
     assert_eq!(network.room(link), Some(10));
     network.set_reading(link, false);
     network.send(link, Towards::Client, bytes("x"), millis(300));

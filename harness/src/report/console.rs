@@ -40,26 +40,38 @@ pub fn failure(outcome: &Outcome, replay: &str) -> String {
         plan.version
     );
     let _ = writeln!(out, "     {}", plan.title);
-    for finding in heaviest(&outcome.findings).into_iter().take(4) {
+    let shown = heaviest(&outcome.findings);
+    let mut last: Option<&str> = None;
+    for finding in shown.iter().take(4) {
         let catalogue = Catalogue::of(plan.version);
-        let mut ids = vec![finding.requirement.clone()];
-        ids.extend(finding.also.iter().cloned());
-        let _ = writeln!(out, "\n  requirement  {BOLD}{}{BOLD:#}", ids.join(", "));
-        if let Some(requirement) = catalogue.get(&finding.requirement) {
-            for line in wrap(&requirement.statement, 88) {
-                let _ = writeln!(out, "               {DIM}{line}{DIM:#}");
+        if last != Some(finding.requirement.as_str()) {
+            let mut ids = vec![finding.requirement.clone()];
+            ids.extend(finding.also.iter().cloned());
+            let _ = writeln!(out, "\n  requirement  {BOLD}{}{BOLD:#}", ids.join(", "));
+            if let Some(requirement) = catalogue.get(&finding.requirement) {
+                for line in wrap(&requirement.statement, 88) {
+                    let _ = writeln!(out, "               {DIM}{line}{DIM:#}");
+                }
             }
         }
+        last = Some(finding.requirement.as_str());
         let _ = writeln!(out, "  expected     {}", finding.expected);
         let _ = writeln!(out, "  observed     {RED}{}{RED:#}", finding.observed);
         if let Some(step) = finding.step.and_then(|step| plan.steps.get(step as usize)) {
             let _ = writeln!(out, "  at step      {}", step.text);
+        } else if finding.by == "verify" {
+            let _ = writeln!(out, "  found by     `verify`, when everything had settled");
         } else {
             let _ = writeln!(out, "  found by     the always-on checker of {}", finding.by);
         }
     }
-    let events: Vec<u32> = heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
-    let _ = writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));
+    if shown.len() > 4 {
+        let _ = writeln!(out, "  … and {} more findings", shown.len() - 4);
+    }
+    let events: Vec<u32> =
+        heaviest(&outcome.findings).into_iter().take(4).flat_map(|it| it.events.iter().copied()).collect();
+    let _ =
+        writeln!(out, "\n{}", timeline::around(plan, &outcome.history, &events, 14).trim_end_matches('\n'));
     let _ = writeln!(out, "\n  replay       {BOLD}{replay}{BOLD:#}\n");
     out
 }
@@ -141,15 +153,22 @@ impl Tally {
         for (reason, count) in &self.skips {
             let _ = writeln!(out, "  {DIM}skipped {count}: {reason}{DIM:#}");
         }
-        let parts: Vec<String> = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::Error, Verdict::Skipped]
-            .into_iter()
-            .filter(|verdict| *verdict == Verdict::Pass || self.of(*verdict) > 0)
-            .map(|verdict| {
-                let look = style(verdict);
-                let word = if verdict == Verdict::Pass { "passed" } else if verdict == Verdict::Fail { "failed" } else { verdict.name() };
-                format!("{look}{} {word}{look:#}", self.of(verdict))
-            })
-            .collect();
+        let parts: Vec<String> =
+            [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::Error, Verdict::Skipped]
+                .into_iter()
+                .filter(|verdict| *verdict == Verdict::Pass || self.of(*verdict) > 0)
+                .map(|verdict| {
+                    let look = style(verdict);
+                    let word = if verdict == Verdict::Pass {
+                        "passed"
+                    } else if verdict == Verdict::Fail {
+                        "failed"
+                    } else {
+                        verdict.name()
+                    };
+                    format!("{look}{} {word}{look:#}", self.of(verdict))
+                })
+                .collect();
         let _ = writeln!(out, "{}", parts.join(", "));
         out
     }
@@ -158,7 +177,8 @@ impl Tally {
 /// One line for an outcome, for `--verbose`.
 pub fn line(outcome: &Outcome, name: &str, version: &str) -> String {
     let look = style(outcome.verdict);
-    let reason = if outcome.reason.is_empty() { String::new() } else { format!("  {DIM}{}{DIM:#}", outcome.reason) };
+    let reason =
+        if outcome.reason.is_empty() { String::new() } else { format!("  {DIM}{}{DIM:#}", outcome.reason) };
     format!(
         "{look}{:<12}{look:#} {name} ({version}) {DIM}{}{DIM:#}{reason}",
         outcome.verdict.name(),

@@ -16,7 +16,9 @@ pub fn summary(bytes: &[u8], version: ProtocolVersion) -> String {
                 format!("{name} malformed: {error}; {}", hex(bytes))
             }
         },
-        Ok(Some(frame)) => format!("several packets or surplus bytes, the first of {} bytes; {}", frame.len(), hex(bytes)),
+        Ok(Some(frame)) => {
+            format!("several packets or surplus bytes, the first of {} bytes; {}", frame.len(), hex(bytes))
+        }
         Ok(None) => format!("an incomplete packet; {}", hex(bytes)),
         Err(error) => format!("no packet: {error}; {}", hex(bytes)),
     }
@@ -47,15 +49,24 @@ fn describe(packet: &Packet<'_>, version: ProtocolVersion) -> String {
             let _ = write!(
                 out,
                 " {} id={:?} clean={} keep-alive={}s",
-                connect.version, connect.client_id, u8::from(connect.clean_start), connect.keep_alive
+                connect.version,
+                connect.client_id,
+                u8::from(connect.clean_start),
+                connect.keep_alive
             );
             if let Some(will) = &connect.will {
-                let _ = write!(out, " will={:?} qos={} retain={}", will.topic, will.qos, u8::from(will.retain));
+                let _ =
+                    write!(out, " will={:?} qos={} retain={}", will.topic, will.qos, u8::from(will.retain));
                 properties(&will.properties, &mut out);
             }
         }
         Packet::Connack(connack) => {
-            let _ = write!(out, " {} session-present={}", code(connack.reason, packet, version), u8::from(connack.session_present));
+            let _ = write!(
+                out,
+                " {} session-present={}",
+                code(connack.reason, packet, version),
+                u8::from(connack.session_present)
+            );
         }
         Packet::Publish(publish) => {
             if let Some(id) = publish.packet_id {
@@ -63,7 +74,11 @@ fn describe(packet: &Packet<'_>, version: ProtocolVersion) -> String {
             }
             let payload = String::from_utf8_lossy(&publish.payload);
             let short: String = payload.chars().take(32).collect();
-            let more = if short.len() < payload.len() { format!("… ({} bytes)", publish.payload.len()) } else { String::new() };
+            let more = if short.len() < payload.len() {
+                format!("… ({} bytes)", publish.payload.len())
+            } else {
+                String::new()
+            };
             let _ = write!(out, " qos={}", publish.qos);
             if publish.dup {
                 out.push_str(" DUP");

@@ -28,10 +28,15 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
     let name = |client: usize| plan.clients.get(client).map_or("?", |client| client.name.as_str());
     let mut lines = Vec::new();
     for (sequence, event) in history.events().iter().enumerate() {
-        let owner = |link: crate::history::Link, owners: &[usize]| owners.get(link.0 as usize).copied().unwrap_or(0);
+        let owner =
+            |link: crate::history::Link, owners: &[usize]| owners.get(link.0 as usize).copied().unwrap_or(0);
         let text = match event.fact {
             Fact::StepBegan(step) => match plan.steps.get(step as usize) {
-                Some(step) => format!("── {}{}", step.text, step.note.as_ref().map_or(String::new(), |note| format!("  # {note}"))),
+                Some(step) => format!(
+                    "── {}{}",
+                    step.text,
+                    step.note.as_ref().map_or(String::new(), |note| format!("  # {note}"))
+                ),
                 None => format!("── step {step}"),
             },
             Fact::LimitReached(_) => "   the step's time is up".into(),
@@ -60,9 +65,15 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
             Fact::Swallowed { link, bytes, from_broker } => {
                 let client = owner(link, &owners);
                 let arrow = if from_broker { "✗─" } else { "─✗" };
-                format!("{} {arrow} broker   {} (lost)", name(client), summary(history.bytes(bytes), versions[client]))
+                format!(
+                    "{} {arrow} broker   {} (lost)",
+                    name(client),
+                    summary(history.bytes(bytes), versions[client])
+                )
             }
-            Fact::Cut { link, cut } => format!("{} ⚡ the connection is cut: {}", name(owner(link, &owners)), cut.name()),
+            Fact::Cut { link, cut } => {
+                format!("{} ⚡ the connection is cut: {}", name(owner(link, &owners)), cut.name())
+            }
             Fact::Closed { link, by, how } => {
                 let who = match by {
                     EndedBy::Broker => "the broker",
@@ -104,7 +115,10 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
 pub fn around(plan: &Plan, history: &History, events: &[u32], context: usize) -> String {
     let lines = lines(plan, history);
     let wanted = |at: usize| {
-        events.is_empty() || events.iter().any(|event| at + context >= *event as usize && at <= *event as usize + context / 2)
+        events.is_empty()
+            || events
+                .iter()
+                .any(|event| at + context >= *event as usize && at <= *event as usize + context / 2)
     };
     let mut out = String::new();
     let mut skipped = false;

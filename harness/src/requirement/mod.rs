@@ -224,11 +224,16 @@ mod tests {
 
     #[test]
     fn the_catalogues_are_whole_and_every_reference_resolves() {
-        for (version, numbered, untagged) in [(ProtocolVersion::V3_1_1, 141, 32), (ProtocolVersion::V5, 251, 102)] {
+        for (version, numbered, untagged) in
+            [(ProtocolVersion::V3_1_1, 141, 32), (ProtocolVersion::V5, 251, 102)]
+        {
             let catalogue = Catalogue::of(version);
             assert_eq!(catalogue.requirements.len(), numbered + untagged);
             assert_eq!(catalogue.index.len(), numbered + untagged, "ids of {version} are unique");
-            assert_eq!(catalogue.requirements.iter().filter(|it| it.id.starts_with("MQTT-")).count(), numbered);
+            assert_eq!(
+                catalogue.requirements.iter().filter(|it| it.id.starts_with("MQTT-")).count(),
+                numbered
+            );
             for requirement in &catalogue.requirements {
                 for other in requirement.trace.iter().chain(&requirement.see) {
                     assert!(catalogue.get(other).is_some(), "{} refers to {other}", requirement.id);

@@ -16,7 +16,7 @@ use reference_broker::codec::{Packet, PacketType, decode_frame, next_frame};
 use reference_broker::core::Time;
 
 use crate::client::Client;
-use crate::history::{EndedBy, Ending, Fact, History, Link, packet_type, whole_packet};
+use crate::history::{EndedBy, Ending, Fact, History, Link, packet_type};
 use crate::judge::{Judge, StepState};
 use crate::network::{Arrival, Network, Piece, Towards};
 use crate::scenario::{Act, BrokerAct, Cut, LinkChange, LinkEnds, Plan, StepAct, Trigger};
@@ -98,7 +98,10 @@ struct Line {
 enum Phase {
     Steps,
     /// Since when nothing has been owed, and until when it is awaited.
-    Settling { quiet_since: Option<Time>, until: Time },
+    Settling {
+        quiet_since: Option<Time>,
+        until: Time,
+    },
     Finished,
 }
 
@@ -116,6 +119,8 @@ pub struct Stage<'p> {
     outputs: VecDeque<Output>,
     next_step: usize,
     awaited: Option<BrokerEvent>,
+    /// The connection whose RST ends the current step.
+    awaited_reset: Option<Link>,
     phase: Phase,
     now: Time,
     /// How far into the bounds: the latest time at which the plan can still be running.
@@ -153,6 +158,7 @@ impl<'p> Stage<'p> {
             outputs: VecDeque::new(),
             next_step: 0,
             awaited: None,
+            awaited_reset: None,
             phase: Phase::Steps,
             now: Time::ZERO,
             latest: Time::ZERO + longest + options.patience + options.quiet + Duration::from_secs(60),
@@ -183,9 +189,9 @@ impl<'p> Stage<'p> {
         }
         let step = match (self.phase, self.judge.state()) {
             (Phase::Steps, StepState::Waiting(limit)) => limit,
-            (Phase::Settling { quiet_since, until }, _) => {
-                Some(quiet_since.map_or(until, |since| since + self.options.quiet).min(until + self.options.quiet))
-            }
+            (Phase::Settling { quiet_since, until }, _) => Some(
+                quiet_since.map_or(until, |since| since + self.options.quiet).min(until + self.options.quiet),
+            ),
             _ => None,
         };
         let clients = self.clients.iter().filter_map(Client::next_deadline);
@@ -282,6 +288,10 @@ impl<'p> Stage<'p> {
             if self.lines[number].reset_at.is_some_and(|at| at <= self.now) {
                 self.lines[number].reset_at = None;
                 self.network.send(Link(number as u32), Towards::Broker, Piece::Rst, self.now);
+                if self.awaited_reset == Some(Link(number as u32)) {
+                    self.awaited_reset = None;
+                    self.judge.acted();
+                }
             }
         }
         for client in 0..self.clients.len() {
@@ -312,7 +322,10 @@ impl<'p> Stage<'p> {
                     }
                     StepState::Idle | StepState::Done => {
                         if self.next_step == self.plan.steps.len() {
-                            self.phase = Phase::Settling { quiet_since: None, until: self.now + self.options.patience };
+                            self.phase = Phase::Settling {
+                                quiet_since: None,
+                                until: self.now + self.options.patience,
+                            };
                             continue;
                         }
                         let step = self.next_step;
@@ -422,7 +435,8 @@ impl<'p> Stage<'p> {
                 for number in 1..=*count {
                     let mut message = message.clone();
                     if *count > 1 {
-                        let text = String::from_utf8_lossy(&message.payload).replace("{n}", &number.to_string());
+                        let text =
+                            String::from_utf8_lossy(&message.payload).replace("{n}", &number.to_string());
                         message.payload = text.into_bytes().into();
                     }
                     self.clients[client].publish(message, now);
@@ -440,6 +454,15 @@ impl<'p> Stage<'p> {
                 self.clients[client].disconnect(disconnect.clone(), now);
                 self.flush(client);
                 self.leave(client, Cut::Close);
+            }
+            Act::LoseConnection(Cut::Reset) => {
+                // What the client has sent before arrives before the RST; the step lasts until that is sent.
+                self.flush(client);
+                if let Some(link) = self.clients[client].link() {
+                    self.end_at_client(link, Cut::Reset, EndedBy::Client, Ending::Reset, true);
+                    self.awaited_reset = Some(link);
+                    return true;
+                }
             }
             Act::LoseConnection(cut) => self.leave(client, *cut),
             Act::FallSilent => self.clients[client].fall_silent(),
@@ -511,13 +534,18 @@ impl<'p> Stage<'p> {
         if ends.to_client {
             self.network.partition(ends.client, Towards::Client, self.now);
         }
-        self.fact(Fact::Partitioned { client: ends.client as u32, to_broker: ends.to_broker, to_client: ends.to_client });
+        self.fact(Fact::Partitioned {
+            client: ends.client as u32,
+            to_broker: ends.to_broker,
+            to_client: ends.to_client,
+        });
     }
 
     fn heal(&mut self, ends: Option<LinkEnds>) {
         match ends {
             Some(ends) => {
-                for (heals, towards) in [(ends.to_broker, Towards::Broker), (ends.to_client, Towards::Client)] {
+                for (heals, towards) in [(ends.to_broker, Towards::Broker), (ends.to_client, Towards::Client)]
+                {
                     if heals {
                         self.network.heal(ends.client, towards, self.now);
                     }
@@ -572,7 +600,8 @@ impl<'p> Stage<'p> {
     fn trigger(&mut self, client: usize, kind: Option<PacketType>, from_broker: bool) -> Option<Trigger> {
         let mut fired = None;
         for (at, trigger) in self.triggers.iter_mut().enumerate() {
-            if trigger.client == client && Some(trigger.packet) == kind && trigger.from_broker == from_broker {
+            if trigger.client == client && Some(trigger.packet) == kind && trigger.from_broker == from_broker
+            {
                 trigger.nth = trigger.nth.saturating_sub(1);
                 if trigger.nth == 0 && fired.is_none() {
                     fired = Some(at);
@@ -720,7 +749,9 @@ impl<'p> Stage<'p> {
 fn set_packet_id(packet: &mut Packet<'static>, id: u16) {
     match packet {
         Packet::Publish(publish) => publish.packet_id = Some(id),
-        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => ack.packet_id = id,
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+            ack.packet_id = id
+        }
         Packet::Subscribe(subscribe) => subscribe.packet_id = id,
         Packet::Suback(suback) => suback.packet_id = id,
         Packet::Unsubscribe(unsubscribe) => unsubscribe.packet_id = id,
@@ -729,15 +760,13 @@ fn set_packet_id(packet: &mut Packet<'static>, id: u16) {
     }
 }
 
-/// The last packet that a client sent before an event, for naming what killed a broker.
+/// The last packet other than PINGREQ that a client sent before an event, for naming what killed a broker.
 pub fn last_sent_before(history: &History, event: usize) -> Option<(Link, Vec<u8>)> {
-    history.events()[..event.min(history.events().len())].iter().rev().find_map(|event| match event.fact {
+    let events = &history.events()[..event.min(history.events().len())];
+    events.iter().rev().find_map(|event| match event.fact {
         Fact::Sent { link, bytes, .. } => {
             let raw = history.bytes(bytes);
-            whole_packet(raw, reference_broker::codec::ProtocolVersion::V5)
-                .is_some_and(|packet| packet == Packet::Pingreq)
-                .then_some(None)
-                .unwrap_or_else(|| Some((link, raw.to_vec())))
+            (packet_type(raw) != Some(PacketType::Pingreq)).then(|| (link, raw.to_vec()))
         }
         _ => None,
     })

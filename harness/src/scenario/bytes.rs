@@ -63,9 +63,7 @@ fn words(text: &str) -> Result<Vec<Word>, ByteProblem> {
     let mut chars = text.chars().peekable();
     while let Some(&c) = chars.peek() {
         match c {
-            '#' => {
-                while chars.next().is_some_and(|c| c != '\n') {}
-            }
+            '#' => while chars.next().is_some_and(|c| c != '\n') {},
             '"' => {
                 chars.next();
                 let mut quoted = String::new();
@@ -74,16 +72,22 @@ fn words(text: &str) -> Result<Vec<Word>, ByteProblem> {
                         Some('"') => break,
                         Some('\\') => match chars.next() {
                             Some('u') => {
-                                let hex: String = chars.by_ref().take_while(|c| *c != '}').filter(|c| *c != '{').collect();
+                                let hex: String =
+                                    chars.by_ref().take_while(|c| *c != '}').filter(|c| *c != '{').collect();
                                 let code = u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32);
-                                quoted.push(code.ok_or(ByteProblem { found: hex, expected: r"a character, as in \u{FEFF}" })?);
+                                quoted.push(code.ok_or(ByteProblem {
+                                    found: hex,
+                                    expected: r"a character, as in \u{FEFF}",
+                                })?);
                             }
                             Some('n') => quoted.push('\n'),
                             Some(other) => quoted.push(other),
                             None => break,
                         },
                         Some(other) => quoted.push(other),
-                        None => return Err(ByteProblem { found: quoted, expected: "ended by a quotation mark" }),
+                        None => {
+                            return Err(ByteProblem { found: quoted, expected: "ended by a quotation mark" });
+                        }
                     }
                 }
                 words.push(Word { text: quoted, quoted: true });
@@ -232,7 +236,11 @@ mod tests {
             [0x36, 8, 0, 3, b'a', b'/', b'b', 0, 1, b'x']
         );
         assert_eq!(
-            assemble("properties{ 21 u16 5 } var 300 bin 3 { 01 } repeat 2 { FF } u8 7 u32 1", ProtocolVersion::V5).expect("bytes"),
+            assemble(
+                "properties{ 21 u16 5 } var 300 bin 3 { 01 } repeat 2 { FF } u8 7 u32 1",
+                ProtocolVersion::V5
+            )
+            .expect("bytes"),
             [3, 0x21, 0, 5, 0xAC, 2, 0, 3, 1, 0xFF, 0xFF, 7, 0, 0, 0, 1]
         );
         assert_eq!(assemble("level", ProtocolVersion::V3_1_1).expect("bytes"), [4]);
@@ -240,7 +248,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        for (text, found) in [("3G", "3G"), ("str a", "a"), ("u16 70000", "70000"), ("repeat 2 { 01", "the end"), ("123", "123")] {
+        for (text, found) in [
+            ("3G", "3G"),
+            ("str a", "a"),
+            ("u16 70000", "70000"),
+            ("repeat 2 { 01", "the end"),
+            ("123", "123"),
+        ] {
             assert_eq!(assemble(text, ProtocolVersion::V5).expect_err(text).found, found);
         }
     }

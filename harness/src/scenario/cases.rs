@@ -28,7 +28,10 @@ pub(super) fn bindings(root: &Node, reader: &mut Reader) -> Vec<Binding> {
         }
     }
     if let [_, (key, node), ..] = &found[..] {
-        reader.problem(node.id, format!("`{key}` stands beside `{}`: a file has at most one of cases, matrix, table", found[0].0));
+        reader.problem(
+            node.id,
+            format!("`{key}` stands beside `{}`: a file has at most one of cases, matrix, table", found[0].0),
+        );
     }
     let list = match found.first() {
         None => return vec![Binding::default()],
@@ -52,10 +55,15 @@ fn named(node: &Node, reader: &mut Reader) -> Vec<Binding> {
         reader.expected(node, "a map of cases: name: { values }");
         return Vec::new();
     };
-    entries.iter().filter_map(|(_, name, value)| part(name, value, name, reader).map(|mut binding| {
-        binding.requirements = binding.more_requirements.pop();
-        binding
-    })).collect()
+    entries
+        .iter()
+        .filter_map(|(_, name, value)| {
+            part(name, value, name, reader).map(|mut binding| {
+                binding.requirements = binding.more_requirements.pop();
+                binding
+            })
+        })
+        .collect()
 }
 
 /// One case or one part of a matrix: a map of values, or a single value for the axis itself.
@@ -142,7 +150,8 @@ fn table(node: &Node, reader: &mut Reader) -> Vec<Binding> {
     for row in rows {
         match &row.kind {
             NodeKind::List(cells) if cells.len() == names.len() => {
-                let parts: Vec<String> = cells.iter().map(|cell| shorten(&cell.inline().unwrap_or_default())).collect();
+                let parts: Vec<String> =
+                    cells.iter().map(|cell| shorten(&cell.inline().unwrap_or_default())).collect();
                 bindings.push(Binding {
                     name: Some(parts.join(" ~ ")),
                     values: names.iter().cloned().zip(cells.iter().cloned()).collect(),
@@ -163,7 +172,12 @@ fn shorten(text: &str) -> String {
 }
 
 /// The template with the values of one case in it.
-pub(super) fn substitute(node: &Node, binding: &Binding, used: &mut BTreeSet<String>, reader: &mut Reader) -> Node {
+pub(super) fn substitute(
+    node: &Node,
+    binding: &Binding,
+    used: &mut BTreeSet<String>,
+    reader: &mut Reader,
+) -> Node {
     match &node.kind {
         NodeKind::Text(text) => {
             if let Some(name) = text.strip_prefix('$').filter(|name| is_name(name)) {
@@ -219,14 +233,21 @@ fn look_up<'b>(
     let value = binding.values.get(name);
     // `$SYS` and `$share` begin topics; a file without cases may use any of them.
     if value.is_none() && binding.name.is_some() && !matches!(name, "SYS" | "share") {
-        let help = nearest(name, binding.values.keys().map(String::as_str)).map(|word| format!("did you mean `${word}`?"));
+        let help = nearest(name, binding.values.keys().map(String::as_str))
+            .map(|word| format!("did you mean `${word}`?"));
         let case = binding.name.as_deref().unwrap_or_default();
         reader.problem_with_help(at, format!("case `{case}` has no value for `${name}`"), help);
     }
     value
 }
 
-fn interpolate(text: &str, at: NodeId, binding: &Binding, used: &mut BTreeSet<String>, reader: &mut Reader) -> String {
+fn interpolate(
+    text: &str,
+    at: NodeId,
+    binding: &Binding,
+    used: &mut BTreeSet<String>,
+    reader: &mut Reader,
+) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {

@@ -45,7 +45,9 @@ pub enum Field {
 #[allow(missing_docs, reason = "the names say it")]
 pub enum FieldKind {
     Flag,
-    Number { max: u64 },
+    Number {
+        max: u64,
+    },
     Text,
     /// A duration in whole seconds, or `never`.
     Seconds,
@@ -111,7 +113,11 @@ const fn row(
 ) -> FieldRow {
     let v5 = matches!(
         field,
-        Field::Property(_) | Field::NoLocal | Field::RetainAsPublished | Field::RetainHandling | Field::WillDelay
+        Field::Property(_)
+            | Field::NoLocal
+            | Field::RetainAsPublished
+            | Field::RetainHandling
+            | Field::WillDelay
     );
     FieldRow { name, field, kind, places, v5, what }
 }
@@ -137,9 +143,27 @@ const ACKS: &[Place] = &[
 
 /// The table of fields.
 pub static FIELDS: &[FieldRow] = &[
-    row("session", Field::Session, FieldKind::Word(&["clean", "persistent"]), &[Client], "clean, or kept for as long as the broker keeps it"),
-    row("protocol", Field::Protocol, FieldKind::Word(&["3.1", "3.1.1", "5.0"]), &[Client], "the client's protocol version, if not the one under test"),
-    row("acknowledge", Field::Acknowledge, FieldKind::Word(&["automatic", "by_script"]), &[Client], "whether the client acknowledges by itself"),
+    row(
+        "session",
+        Field::Session,
+        FieldKind::Word(&["clean", "persistent"]),
+        &[Client],
+        "clean, or kept for as long as the broker keeps it",
+    ),
+    row(
+        "protocol",
+        Field::Protocol,
+        FieldKind::Word(&["3.1", "3.1.1", "5.0"]),
+        &[Client],
+        "the client's protocol version, if not the one under test",
+    ),
+    row(
+        "acknowledge",
+        Field::Acknowledge,
+        FieldKind::Word(&["automatic", "by_script"]),
+        &[Client],
+        "whether the client acknowledges by itself",
+    ),
     row("clean_start", Field::CleanStart, Flag, &[Client], "Clean Start; CleanSession in 3.1.1"),
     row("keep_alive", Field::KeepAlive, Seconds, &[Client], "Keep Alive; 0s turns it off"),
     row("client_id", Field::ClientId, Text, &[Client], "Client Identifier"),
@@ -148,15 +172,55 @@ pub static FIELDS: &[FieldRow] = &[
     row("will", Field::Will, FieldKind::Will, &[Client], "the Will Message, or none"),
     row("session_present", Field::SessionPresent, Flag, &[Packet(P::Connack)], "Session Present"),
     row("reason", Field::Reason, FieldKind::Reason, ACKS, "Reason Code or return code, by number or name"),
-    row("reasons", Field::Reasons, FieldKind::Reasons, &[Packet(P::Suback), Packet(P::Unsuback)], "one code for each Topic Filter"),
+    row(
+        "reasons",
+        Field::Reasons,
+        FieldKind::Reasons,
+        &[Packet(P::Suback), Packet(P::Unsuback)],
+        "one code for each Topic Filter",
+    ),
     row("dup", Field::Dup, Flag, &[Packet(P::Publish)], "DUP"),
-    row("qos", Field::Qos, Number { max: 2 }, &[Packet(P::Publish), Packet(P::Subscribe), Filter, Place::Will], "QoS"),
+    row(
+        "qos",
+        Field::Qos,
+        Number { max: 2 },
+        &[Packet(P::Publish), Packet(P::Subscribe), Filter, Place::Will],
+        "QoS",
+    ),
     row("retain", Field::Retain, Flag, MESSAGE, "RETAIN"),
     row("topic", Field::Topic, Text, MESSAGE, "Topic Name"),
-    row("packet_id", Field::PacketId, FieldKind::PacketId, &[Packet(P::Publish), Packet(P::Puback), Packet(P::Pubrec), Packet(P::Pubrel), Packet(P::Pubcomp), Packet(P::Subscribe), Packet(P::Suback), Packet(P::Unsubscribe), Packet(P::Unsuback)], "Packet Identifier, or the name of a remembered one"),
+    row(
+        "packet_id",
+        Field::PacketId,
+        FieldKind::PacketId,
+        &[
+            Packet(P::Publish),
+            Packet(P::Puback),
+            Packet(P::Pubrec),
+            Packet(P::Pubrel),
+            Packet(P::Pubcomp),
+            Packet(P::Subscribe),
+            Packet(P::Suback),
+            Packet(P::Unsubscribe),
+            Packet(P::Unsuback),
+        ],
+        "Packet Identifier, or the name of a remembered one",
+    ),
     row("payload", Field::Payload, Text, MESSAGE, "the Application Message"),
-    row("payload_size", Field::PayloadSize, Number { max: 200_000_000 }, MESSAGE, "a payload of that many bytes"),
-    row("filters", Field::Filters, FieldKind::Filters, &[Packet(P::Subscribe), Packet(P::Unsubscribe)], "Topic Filters"),
+    row(
+        "payload_size",
+        Field::PayloadSize,
+        Number { max: 200_000_000 },
+        MESSAGE,
+        "a payload of that many bytes",
+    ),
+    row(
+        "filters",
+        Field::Filters,
+        FieldKind::Filters,
+        &[Packet(P::Subscribe), Packet(P::Unsubscribe)],
+        "Topic Filters",
+    ),
     row("no_local", Field::NoLocal, Flag, SUBSCRIPTION, "No Local"),
     row("retain_as_published", Field::RetainAsPublished, Flag, SUBSCRIPTION, "Retain As Published"),
     row("retain_handling", Field::RetainHandling, Number { max: 2 }, SUBSCRIPTION, "Retain Handling"),
@@ -166,26 +230,91 @@ pub static FIELDS: &[FieldRow] = &[
     property("content_type", Id::ContentType, Text, MESSAGE),
     property("response_topic", Id::ResponseTopic, Text, MESSAGE),
     property("correlation_data", Id::CorrelationData, Text, MESSAGE),
-    property("subscription_identifier", Id::SubscriptionIdentifier, FieldKind::Numbers, &[Packet(P::Publish), Packet(P::Subscribe)]),
-    property("session_expiry", Id::SessionExpiryInterval, Seconds, &[Client, Packet(P::Connack), Packet(P::Disconnect)]),
+    property(
+        "subscription_identifier",
+        Id::SubscriptionIdentifier,
+        FieldKind::Numbers,
+        &[Packet(P::Publish), Packet(P::Subscribe)],
+    ),
+    property(
+        "session_expiry",
+        Id::SessionExpiryInterval,
+        Seconds,
+        &[Client, Packet(P::Connack), Packet(P::Disconnect)],
+    ),
     property("assigned_client_identifier", Id::AssignedClientIdentifier, Text, &[Packet(P::Connack)]),
     property("server_keep_alive", Id::ServerKeepAlive, Seconds, &[Packet(P::Connack)]),
-    property("authentication_method", Id::AuthenticationMethod, Text, &[Client, Packet(P::Connack), Packet(P::Auth)]),
-    property("authentication_data", Id::AuthenticationData, Text, &[Client, Packet(P::Connack), Packet(P::Auth)]),
+    property(
+        "authentication_method",
+        Id::AuthenticationMethod,
+        Text,
+        &[Client, Packet(P::Connack), Packet(P::Auth)],
+    ),
+    property(
+        "authentication_data",
+        Id::AuthenticationData,
+        Text,
+        &[Client, Packet(P::Connack), Packet(P::Auth)],
+    ),
     property("request_problem_information", Id::RequestProblemInformation, Flag, &[Client]),
     property("request_response_information", Id::RequestResponseInformation, Flag, &[Client]),
     property("response_information", Id::ResponseInformation, Text, &[Packet(P::Connack)]),
     property("server_reference", Id::ServerReference, Text, &[Packet(P::Connack), Packet(P::Disconnect)]),
-    property("reason_string", Id::ReasonString, Text, &[Packet(P::Connack), Packet(P::Puback), Packet(P::Pubrec), Packet(P::Pubrel), Packet(P::Pubcomp), Packet(P::Suback), Packet(P::Unsuback), Packet(P::Disconnect), Packet(P::Auth)]),
+    property(
+        "reason_string",
+        Id::ReasonString,
+        Text,
+        &[
+            Packet(P::Connack),
+            Packet(P::Puback),
+            Packet(P::Pubrec),
+            Packet(P::Pubrel),
+            Packet(P::Pubcomp),
+            Packet(P::Suback),
+            Packet(P::Unsuback),
+            Packet(P::Disconnect),
+            Packet(P::Auth),
+        ],
+    ),
     property("receive_maximum", Id::ReceiveMaximum, U16, &[Client, Packet(P::Connack)]),
     property("topic_alias_maximum", Id::TopicAliasMaximum, U16, &[Client, Packet(P::Connack)]),
     property("topic_alias", Id::TopicAlias, U16, &[Packet(P::Publish)]),
     property("maximum_qos", Id::MaximumQoS, BIT, &[Packet(P::Connack)]),
     property("retain_available", Id::RetainAvailable, BIT, &[Packet(P::Connack)]),
-    property("user_properties", Id::UserProperty, Pairs, &[Client, Place::Will, Packet(P::Connack), Packet(P::Publish), Packet(P::Puback), Packet(P::Pubrec), Packet(P::Pubrel), Packet(P::Pubcomp), Packet(P::Subscribe), Packet(P::Suback), Packet(P::Unsubscribe), Packet(P::Unsuback), Packet(P::Disconnect), Packet(P::Auth)]),
+    property(
+        "user_properties",
+        Id::UserProperty,
+        Pairs,
+        &[
+            Client,
+            Place::Will,
+            Packet(P::Connack),
+            Packet(P::Publish),
+            Packet(P::Puback),
+            Packet(P::Pubrec),
+            Packet(P::Pubrel),
+            Packet(P::Pubcomp),
+            Packet(P::Subscribe),
+            Packet(P::Suback),
+            Packet(P::Unsubscribe),
+            Packet(P::Unsuback),
+            Packet(P::Disconnect),
+            Packet(P::Auth),
+        ],
+    ),
     property("maximum_packet_size", Id::MaximumPacketSize, U32, &[Client, Packet(P::Connack)]),
-    property("wildcard_subscription_available", Id::WildcardSubscriptionAvailable, BIT, &[Packet(P::Connack)]),
-    property("subscription_identifier_available", Id::SubscriptionIdentifierAvailable, BIT, &[Packet(P::Connack)]),
+    property(
+        "wildcard_subscription_available",
+        Id::WildcardSubscriptionAvailable,
+        BIT,
+        &[Packet(P::Connack)],
+    ),
+    property(
+        "subscription_identifier_available",
+        Id::SubscriptionIdentifierAvailable,
+        BIT,
+        &[Packet(P::Connack)],
+    ),
     property("shared_subscription_available", Id::SharedSubscriptionAvailable, BIT, &[Packet(P::Connack)]),
 ];
 

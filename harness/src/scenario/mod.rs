@@ -25,10 +25,12 @@ use crate::requirement::RequirementId;
 use crate::text::NodeId;
 
 pub use bytes::{ByteProblem, assemble};
-pub use field::{FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value};
+pub use field::{
+    FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value,
+};
 pub use plan::{
-    Act, Alternative, ClientPlan, Duty, ExpectPlan, PacketIdRef, PacketPattern, Plan, PlanOptions, PlanProblem, PlanStep,
-    StepAct, VerifyPlan, unprefixable,
+    Act, Alternative, ClientPlan, Duty, ExpectPlan, PacketIdRef, PacketPattern, Plan, PlanOptions,
+    PlanProblem, PlanStep, StepAct, VerifyPlan, unprefixable,
 };
 pub use read::{ScenarioFile, parse_file};
 pub use schema::schema;
@@ -311,11 +313,20 @@ pub enum ClientAct {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the language describes them")]
 pub enum Action {
-    Client { client: usize, act: ClientAct, within: Option<Duration>, after: Option<Duration>, window: Option<Duration> },
+    Client {
+        client: usize,
+        act: ClientAct,
+        within: Option<Duration>,
+        after: Option<Duration>,
+        window: Option<Duration>,
+    },
     Wait(Duration),
     Partition(LinkEnds),
     Heal(Option<LinkEnds>),
-    Link { ends: LinkEnds, change: LinkChange },
+    Link {
+        ends: LinkEnds,
+        change: LinkChange,
+    },
     Broker(BrokerAct),
     When(Trigger),
 }

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use reference_broker::codec::{
-    Auth, Ack, Connack, Connect, Disconnect, Packet, PacketType, Properties, PropertyId, PropertyType, PropertyValue,
-    ProtocolVersion, Publish, QoS, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions,
-    Unsuback, Unsubscribe, Will, return_code_name,
+    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, Properties, PropertyId, PropertyType,
+    PropertyValue, ProtocolVersion, Publish, QoS, ReasonCode, RetainHandling, Suback, Subscribe,
+    Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will, return_code_name,
 };
 
 use crate::requirement::RequirementId;
@@ -17,8 +17,8 @@ use crate::text::NodeId;
 use super::bytes::assemble;
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
-    Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, LinkChange, LinkEnds, PacketSpec, Scenario, Trigger,
-    VerifyVerb,
+    Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, LinkChange, LinkEnds, PacketSpec, Scenario,
+    Trigger, VerifyVerb,
 };
 
 /// How a plan is fitted to its world.
@@ -116,8 +116,9 @@ pub enum Alternative {
     Nothing(Option<PacketType>),
     /// The connection stays open.
     Open,
-    /// These packets one after the other; then, if the flag is set, no further packet of the last one's type.
-    Sequence(Vec<PacketPattern>, bool),
+    /// These packets one after the other; then, if it says so, no other packet, or none of that type, until the
+    /// limit.
+    Sequence(Vec<PacketPattern>, Option<Option<PacketType>>),
 }
 
 /// An expectation with its limits, counted from the beginning of its step.
@@ -235,6 +236,8 @@ pub struct Plan {
     pub verify: Vec<VerifyPlan>,
     /// Added to every upper limit of the world.
     pub tolerance: Duration,
+    /// How it was fitted to its world.
+    pub options: PlanOptions,
 }
 
 /// How long an answer may take if the step does not say it.
@@ -246,7 +249,11 @@ impl Plan {
     ///
     /// # Errors
     /// Everything about it that this version cannot express.
-    pub fn new(scenario: &Scenario, version: ProtocolVersion, options: &PlanOptions) -> Result<Plan, Vec<PlanProblem>> {
+    pub fn new(
+        scenario: &Scenario,
+        version: ProtocolVersion,
+        options: &PlanOptions,
+    ) -> Result<Plan, Vec<PlanProblem>> {
         let requirements = scenario.requirements.get(&version).cloned().unwrap_or_default();
         let mut builder = Builder { version, options, problems: Vec::new() };
         let mut clients: Vec<ClientPlan> = Vec::new();
@@ -307,6 +314,7 @@ impl Plan {
             steps,
             verify,
             tolerance: options.tolerance,
+            options: options.clone(),
         })
     }
 
@@ -344,7 +352,9 @@ pub fn unprefixable(scenario: &Scenario) -> bool {
             Action::Client { act, .. } => match act {
                 ClientAct::SendBytes { .. } => true,
                 ClientAct::Connect { options, .. } => names(options),
-                ClientAct::Subscribe(spec) | ClientAct::Unsubscribe(spec) | ClientAct::Send(spec) => names(&spec.fields),
+                ClientAct::Subscribe(spec) | ClientAct::Unsubscribe(spec) | ClientAct::Send(spec) => {
+                    names(&spec.fields)
+                }
                 ClientAct::Publish { message, .. } => names(&message.fields),
                 _ => false,
             },
@@ -363,9 +373,10 @@ fn needs_twin(steps: &[PlanStep], verify: &[VerifyPlan]) -> bool {
     }
     verify.iter().any(|demand| matches!(demand.verb, VerifyVerb::Never | VerifyVerb::AtMostOnce))
         || steps.iter().any(|step| match &step.act {
-            StepAct::Client { act: Act::Expect(expect), .. } => {
-                expect.alternatives.iter().any(|it| !matches!(it, Alternative::Packet(_) | Alternative::Sequence(..)))
-            }
+            StepAct::Client { act: Act::Expect(expect), .. } => expect
+                .alternatives
+                .iter()
+                .any(|it| !matches!(it, Alternative::Packet(_) | Alternative::Sequence(..))),
             _ => false,
         })
 }
@@ -460,14 +471,21 @@ impl Builder<'_> {
                         let mut all = scenario.clients[*client].options.clone();
                         all.extend(spec.fields.iter().cloned());
                         let connect = self.connect(&all, &clients[*client]);
-                        Act::Send { packet: Packet::Connect(Box::new(connect)), packet_id: None, by_script: by_script(&all) }
+                        Act::Send {
+                            packet: Packet::Connect(Box::new(connect)),
+                            packet_id: None,
+                            by_script: by_script(&all),
+                        }
                     }
                     ClientAct::Send(spec) => {
-                        let packet_id = spec.fields.iter().rev().find_map(|field| match (&field.field, &field.value) {
-                            (Field::PacketId, Value::Number(id)) => Some(PacketIdRef::Number(*id as u16)),
-                            (Field::PacketId, Value::Text(name)) => Some(PacketIdRef::Remembered(name.clone())),
-                            _ => None,
-                        });
+                        let packet_id =
+                            spec.fields.iter().rev().find_map(|field| match (&field.field, &field.value) {
+                                (Field::PacketId, Value::Number(id)) => Some(PacketIdRef::Number(*id as u16)),
+                                (Field::PacketId, Value::Text(name)) => {
+                                    Some(PacketIdRef::Remembered(name.clone()))
+                                }
+                                _ => None,
+                            });
                         Act::Send { packet: self.packet(spec, version), packet_id, by_script: false }
                     }
                     ClientAct::SendBytes { text, at } => match assemble(text, version) {
@@ -478,7 +496,10 @@ impl Builder<'_> {
                         }
                     },
                     ClientAct::Expect(specs) => Act::Expect(ExpectPlan {
-                        alternatives: specs.iter().filter_map(|spec| self.alternative(spec, version)).collect(),
+                        alternatives: specs
+                            .iter()
+                            .filter_map(|spec| self.alternative(spec, version))
+                            .collect(),
                         within,
                         after: after.unwrap_or_default(),
                         window: *window,
@@ -560,7 +581,10 @@ impl Builder<'_> {
         if v5 && version != ProtocolVersion::V5 {
             self.problems.push(PlanProblem {
                 at: field.at,
-                message: format!("`{}` exists in 5.0 only, and this runs in {version} too", field.field.name()),
+                message: format!(
+                    "`{}` exists in 5.0 only, and this runs in {version} too",
+                    field.field.name()
+                ),
                 help: Some("give the step `only: v5`, or the scenario no requirements of 3.1.1".into()),
             });
             return false;
@@ -624,9 +648,13 @@ impl Builder<'_> {
                 }
                 (Field::ClientId, Value::Text(id)) => connect.client_id = Cow::Owned(id.clone()),
                 (Field::UserName, Value::Text(name)) => connect.user_name = Some(Cow::Owned(name.clone())),
-                (Field::Password, Value::Text(word)) => connect.password = Some(Cow::Owned(word.clone().into_bytes())),
+                (Field::Password, Value::Text(word)) => {
+                    connect.password = Some(Cow::Owned(word.clone().into_bytes()))
+                }
                 (Field::Will, Value::Will(fields)) => connect.will = Some(self.will(fields, version)),
-                (Field::Property(PropertyId::SessionExpiryInterval), Value::Number(seconds)) => expiry = Some(*seconds),
+                (Field::Property(PropertyId::SessionExpiryInterval), Value::Number(seconds)) => {
+                    expiry = Some(*seconds)
+                }
                 (Field::Property(id), value) => Self::push_property(&mut connect.properties, id, value),
                 _ => {}
             }
@@ -652,10 +680,14 @@ impl Builder<'_> {
                 continue;
             }
             match (field.field, &field.value) {
-                (Field::Qos, Value::Number(qos)) => will.qos = QoS::from_number(*qos as u8).unwrap_or_default(),
+                (Field::Qos, Value::Number(qos)) => {
+                    will.qos = QoS::from_number(*qos as u8).unwrap_or_default()
+                }
                 (Field::Retain, Value::Flag(retain)) => will.retain = *retain,
                 (Field::Topic, Value::Text(topic)) => will.topic = Cow::Owned(self.topic(topic)),
-                (Field::Payload, Value::Text(payload)) => will.payload = Cow::Owned(payload.clone().into_bytes()),
+                (Field::Payload, Value::Text(payload)) => {
+                    will.payload = Cow::Owned(payload.clone().into_bytes())
+                }
                 (Field::PayloadSize, Value::Number(size)) => will.payload = Cow::Owned(filler(*size)),
                 (Field::WillDelay, Value::Number(delay)) => {
                     will.properties.push_number(PropertyId::WillDelayInterval, *delay as u32);
@@ -667,17 +699,25 @@ impl Builder<'_> {
         will
     }
 
-    fn options(&mut self, fields: &[FieldValue], options: &mut SubscriptionOptions, version: ProtocolVersion) {
+    fn options(
+        &mut self,
+        fields: &[FieldValue],
+        options: &mut SubscriptionOptions,
+        version: ProtocolVersion,
+    ) {
         for field in fields {
             if !self.since_v5(field, version) {
                 continue;
             }
             match (field.field, &field.value) {
-                (Field::Qos, Value::Number(qos)) => options.qos = QoS::from_number(*qos as u8).unwrap_or_default(),
+                (Field::Qos, Value::Number(qos)) => {
+                    options.qos = QoS::from_number(*qos as u8).unwrap_or_default()
+                }
                 (Field::NoLocal, Value::Flag(flag)) => options.no_local = *flag,
                 (Field::RetainAsPublished, Value::Flag(flag)) => options.retain_as_published = *flag,
                 (Field::RetainHandling, Value::Number(handling)) => {
-                    options.retain_handling = RetainHandling::from_number(*handling as u8).unwrap_or_default();
+                    options.retain_handling =
+                        RetainHandling::from_number(*handling as u8).unwrap_or_default();
                 }
                 _ => {}
             }
@@ -699,7 +739,9 @@ impl Builder<'_> {
                 continue;
             }
             match (field.field, &field.value) {
-                (Field::Qos, Value::Number(number)) => qos = QoS::from_number(*number as u8).unwrap_or_default(),
+                (Field::Qos, Value::Number(number)) => {
+                    qos = QoS::from_number(*number as u8).unwrap_or_default()
+                }
                 (Field::Dup, Value::Flag(flag)) => dup = *flag,
                 (Field::Retain, Value::Flag(flag)) => retain = *flag,
                 (Field::SessionPresent, Value::Flag(flag)) => session_present = *flag,
@@ -709,9 +751,14 @@ impl Builder<'_> {
                 (Field::PacketId, Value::Number(id)) => packet_id = Some(*id as u16),
                 (Field::PacketId, Value::Text(_)) => packet_id = Some(0),
                 (Field::Filters, Value::Filters(list)) => filters = list,
-                (Field::Reason, value) => reason = self.reason(value, spec.kind, version, field.at).unwrap_or_default(),
+                (Field::Reason, value) => {
+                    reason = self.reason(value, spec.kind, version, field.at).unwrap_or_default()
+                }
                 (Field::Reasons, Value::List(list)) => {
-                    reasons = list.iter().filter_map(|value| self.reason(value, spec.kind, version, field.at)).collect();
+                    reasons = list
+                        .iter()
+                        .filter_map(|value| self.reason(value, spec.kind, version, field.at))
+                        .collect();
                 }
                 (Field::Property(id), value) => Self::push_property(&mut properties, id, value),
                 _ => {}
@@ -736,12 +783,17 @@ impl Builder<'_> {
             PacketType::Pubrel => Packet::Pubrel(ack()),
             PacketType::Pubcomp => Packet::Pubcomp(ack()),
             PacketType::Subscribe => {
-                let shared: Vec<FieldValue> =
-                    spec.fields.iter().filter(|field| !matches!(field.field, Field::Filters)).cloned().collect();
+                let shared: Vec<FieldValue> = spec
+                    .fields
+                    .iter()
+                    .filter(|field| !matches!(field.field, Field::Filters))
+                    .cloned()
+                    .collect();
                 let subscriptions = filters
                     .iter()
                     .map(|filter| {
-                        let mut options = SubscriptionOptions { qos: QoS::ExactlyOnce, ..SubscriptionOptions::default() };
+                        let mut options =
+                            SubscriptionOptions { qos: QoS::ExactlyOnce, ..SubscriptionOptions::default() };
                         self.options(&shared, &mut options, version);
                         self.options(&filter.options, &mut options, version);
                         Subscription { filter: Cow::Owned(self.filter(&filter.filter)), options }
@@ -762,14 +814,23 @@ impl Builder<'_> {
         }
     }
 
-    fn reason(&mut self, value: &Value, kind: PacketType, version: ProtocolVersion, at: NodeId) -> Option<ReasonCode> {
+    fn reason(
+        &mut self,
+        value: &Value,
+        kind: PacketType,
+        version: ProtocolVersion,
+        at: NodeId,
+    ) -> Option<ReasonCode> {
         match value {
             Value::Number(code) => Some(ReasonCode(*code as u8)),
             Value::ReasonName(name) => {
                 let found = if version == ProtocolVersion::V5 {
                     ReasonCode::table()
                         .iter()
-                        .find(|row| row.name.eq_ignore_ascii_case(name) && row.packets.iter().any(|(it, _)| *it == kind))
+                        .find(|row| {
+                            row.name.eq_ignore_ascii_case(name)
+                                && row.packets.iter().any(|(it, _)| *it == kind)
+                        })
                         .map(|row| row.code)
                 } else {
                     (0..=0x80).map(ReasonCode).find(|code| {
@@ -791,8 +852,12 @@ impl Builder<'_> {
             ExpectSpec::Nothing { of } => Alternative::Nothing(*of),
             ExpectSpec::Open => Alternative::Open,
             ExpectSpec::Sequence(specs) => {
-                let alternatives: Vec<_> = specs.iter().filter_map(|spec| self.alternative(spec, version)).collect();
-                let nothing = matches!(alternatives.last(), Some(Alternative::Nothing(_)));
+                let alternatives: Vec<_> =
+                    specs.iter().filter_map(|spec| self.alternative(spec, version)).collect();
+                let nothing = match alternatives.last() {
+                    Some(Alternative::Nothing(of)) => Some(*of),
+                    _ => None,
+                };
                 let patterns = alternatives
                     .into_iter()
                     .filter_map(|it| match it {
@@ -804,7 +869,9 @@ impl Builder<'_> {
             }
             ExpectSpec::Closed { reason_if_sent, return_code_if_sent } => {
                 let reasons = match reason_if_sent {
-                    Some(list) if version == ProtocolVersion::V5 => Some(list.iter().filter_map(|value| self.any_reason(value)).collect()),
+                    Some(list) if version == ProtocolVersion::V5 => {
+                        Some(list.iter().filter_map(|value| self.any_reason(value)).collect())
+                    }
                     _ => None,
                 };
                 let return_codes = if version == ProtocolVersion::V5 {
@@ -812,7 +879,9 @@ impl Builder<'_> {
                 } else {
                     return_code_if_sent
                         .iter()
-                        .filter_map(|value| self.reason(value, PacketType::Connack, version, NodeId::default()))
+                        .filter_map(|value| {
+                            self.reason(value, PacketType::Connack, version, NodeId::default())
+                        })
                         .collect()
                 };
                 Alternative::Closed { reasons, return_codes }
@@ -825,18 +894,25 @@ impl Builder<'_> {
                         continue;
                     }
                     let coded = matches!(field.field, Field::Reason | Field::Reasons);
-                    let has_codes = version == ProtocolVersion::V5 || matches!(kind, PacketType::Connack | PacketType::Suback);
+                    let has_codes = version == ProtocolVersion::V5
+                        || matches!(kind, PacketType::Connack | PacketType::Suback);
                     // What has no code succeeds by being sent.
                     let success = |value: &Value| match value {
                         Value::Number(code) => *code == 0,
                         Value::ReasonName(name) => name == "Success",
                         _ => false,
                     };
-                    if coded && !has_codes && matches!(&field.pattern, Pattern::OneOf(values) if values.iter().any(success)) {
+                    if coded
+                        && !has_codes
+                        && matches!(&field.pattern, Pattern::OneOf(values) if values.iter().any(success))
+                    {
                         continue;
                     }
                     if coded && !has_codes {
-                        self.problem(field.at, format!("{kind} of {version} has no codes; give the step `only: v5`"));
+                        self.problem(
+                            field.at,
+                            format!("{kind} of {version} has no codes; give the step `only: v5`"),
+                        );
                         continue;
                     }
                     let pattern = match &field.pattern {
@@ -844,13 +920,20 @@ impl Builder<'_> {
                             Pattern::OneOf(self.concrete(values, field.field, *kind, version, field.at))
                         }
                         Pattern::Each(lists) => Pattern::Each(
-                            lists.iter().map(|values| self.concrete(values, field.field, *kind, version, field.at)).collect(),
+                            lists
+                                .iter()
+                                .map(|values| self.concrete(values, field.field, *kind, version, field.at))
+                                .collect(),
                         ),
                         other => other.clone(),
                     };
                     patterns.push((field.field, pattern));
                 }
-                Alternative::Packet(PacketPattern { kind: *kind, fields: patterns, remember: remember.clone() })
+                Alternative::Packet(PacketPattern {
+                    kind: *kind,
+                    fields: patterns,
+                    remember: remember.clone(),
+                })
             }
         })
     }
@@ -886,7 +969,10 @@ impl Builder<'_> {
 }
 
 fn by_script(fields: &[FieldValue]) -> bool {
-    fields.iter().rev().any(|field| field.field == Field::Acknowledge && field.value == Value::Text("by_script".into()))
+    fields
+        .iter()
+        .rev()
+        .any(|field| field.field == Field::Acknowledge && field.value == Value::Text("by_script".into()))
 }
 
 /// A payload of a size, with a pattern in which a cut or a shift shows.

@@ -25,8 +25,20 @@ pub struct ScenarioFile {
 }
 
 const KEYS: &[&str] = &[
-    "title", "why", "requirements", "needs", "worlds", "because", "broker", "network", "clients", "steps", "verify",
-    "cases", "matrix", "table",
+    "title",
+    "why",
+    "requirements",
+    "needs",
+    "worlds",
+    "because",
+    "broker",
+    "network",
+    "clients",
+    "steps",
+    "verify",
+    "cases",
+    "matrix",
+    "table",
 ];
 
 /// Reads a scenario file. `name` is its path below the folder of scenarios, without ending.
@@ -86,7 +98,8 @@ pub fn parse_file(name: &str, source: SourceText) -> Result<ScenarioFile, Proble
 fn template(root: &Node, binding: &Binding, used: &mut BTreeSet<String>, reader: &mut Reader) -> Node {
     let NodeKind::Map(entries) = &root.kind else { return root.clone() };
     let kept = entries.iter().filter(|(_, key, _)| !matches!(key.as_str(), "cases" | "matrix" | "table"));
-    let entries = kept.map(|(id, key, value)| (*id, key.clone(), substitute(value, binding, used, reader))).collect();
+    let entries =
+        kept.map(|(id, key, value)| (*id, key.clone(), substitute(value, binding, used, reader))).collect();
     Node { id: root.id, kind: NodeKind::Map(entries) }
 }
 
@@ -97,7 +110,10 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
         (Some(node), _) | (None, Some(node)) => reader.requirements(node),
         (None, None) => {
             if binding.more_requirements.is_empty() {
-                reader.problem(root.id, "`requirements` is missing: which statements does this scenario judge?");
+                reader.problem(
+                    root.id,
+                    "`requirements` is missing: which statements does this scenario judge?",
+                );
             }
             BTreeMap::new()
         }
@@ -114,7 +130,8 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
     }
     let needs = reader.list_of(root.get("needs"), |reader, node| {
         let word = reader.text(node)?;
-        let found = CAPABILITIES.iter().find(|(name, _, _)| *name == word).map(|(_, capability, _)| *capability);
+        let found =
+            CAPABILITIES.iter().find(|(name, _, _)| *name == word).map(|(_, capability, _)| *capability);
         if found.is_none() {
             reader.unknown_word(node.id, "capability", &word, CAPABILITIES.iter().map(|(name, _, _)| *name));
         }
@@ -198,10 +215,17 @@ fn clients(root: &Node, reader: &mut Reader) -> Vec<ClientSpec> {
     for (id, name, options) in entries {
         if super::steps::RESERVED.contains(&name.as_str()) || name == "all" {
             reader.problem(*id, format!("`{name}` is a word of the language and cannot name a client"));
-        } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || name.is_empty() || name.len() > 20 {
+        } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || name.is_empty()
+            || name.len() > 20
+        {
             reader.problem(*id, format!("`{name}` is no name for a client: 1 to 20 letters, digits and _"));
         }
-        let options = if options.kind == NodeKind::Null { Vec::new() } else { reader.fields(options, Place::Client, &[]) };
+        let options = if options.kind == NodeKind::Null {
+            Vec::new()
+        } else {
+            reader.fields(options, Place::Client, &[])
+        };
         clients.push(ClientSpec { name: name.clone(), options });
     }
     clients
@@ -232,7 +256,9 @@ fn verify(node: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Option<Ve
     let payloads = match value.get("payload").or(value.get("payloads")) {
         None => Vec::new(),
         Some(payload) => match &payload.kind {
-            NodeKind::List(list) => list.iter().filter_map(|node| reader.text(node)).flat_map(|text| expand(&text)).collect(),
+            NodeKind::List(list) => {
+                list.iter().filter_map(|node| reader.text(node)).flat_map(|text| expand(&text)).collect()
+            }
             _ => reader.text(payload).map(|text| expand(&text)).unwrap_or_default(),
         },
     };
@@ -255,7 +281,8 @@ fn expand(text: &str) -> Vec<String> {
         let (range, tail) = rest.split_once('}')?;
         let (first, last) = range.split_once("..")?;
         let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        (last >= first && last - first < 100_000).then(|| (first..=last).map(|n| format!("{head}{n}{tail}")).collect())
+        (last >= first && last - first < 100_000)
+            .then(|| (first..=last).map(|n| format!("{head}{n}{tail}")).collect())
     })();
     range.unwrap_or_else(|| vec![text.to_string()])
 }
@@ -299,7 +326,12 @@ impl Reader {
     }
 
     /// The entries of a map in which only these keys may stand.
-    pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str, keys: &[&str]) -> Option<&'n [(NodeId, String, Node)]> {
+    pub(super) fn map<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        keys: &[&str],
+    ) -> Option<&'n [(NodeId, String, Node)]> {
         let NodeKind::Map(entries) = &node.kind else {
             self.expected(node, what);
             return None;
@@ -324,7 +356,11 @@ impl Reader {
         match &node.kind {
             NodeKind::Text(text) => Some(text.clone()),
             NodeKind::Integer(number) => {
-                self.problem_with_help(node.id, format!("expected text, found the number {number}"), Some(format!("write \"{number}\"")));
+                self.problem_with_help(
+                    node.id,
+                    format!("expected text, found the number {number}"),
+                    Some(format!("write \"{number}\"")),
+                );
                 None
             }
             _ => {
@@ -348,7 +384,9 @@ impl Reader {
 
     pub(super) fn number(&mut self, node: &Node, max: u64) -> Option<u64> {
         match &node.kind {
-            NodeKind::Integer(number) if u64::try_from(*number).is_ok_and(|number| number <= max) => Some(*number as u64),
+            NodeKind::Integer(number) if u64::try_from(*number).is_ok_and(|number| number <= max) => {
+                Some(*number as u64)
+            }
             _ => {
                 self.expected(node, &format!("a number from 0 to {max}"));
                 None
@@ -382,7 +420,11 @@ impl Reader {
         found
     }
 
-    pub(super) fn list_of<T>(&mut self, node: Option<&Node>, mut read: impl FnMut(&mut Reader, &Node) -> Option<T>) -> Vec<T> {
+    pub(super) fn list_of<T>(
+        &mut self,
+        node: Option<&Node>,
+        mut read: impl FnMut(&mut Reader, &Node) -> Option<T>,
+    ) -> Vec<T> {
         match node.map(|node| (node, &node.kind)) {
             None => Vec::new(),
             Some((_, NodeKind::List(list))) => list.iter().filter_map(|node| read(self, node)).collect(),
@@ -396,7 +438,8 @@ impl Reader {
     /// `{ v5: [ids], v3.1.1: [ids] }`.
     fn requirements(&mut self, node: &Node) -> BTreeMap<ProtocolVersion, Vec<RequirementId>> {
         let mut found = BTreeMap::new();
-        let Some(entries) = self.map(node, "a map like { v5: [ids], v3.1.1: [ids] }", &["v5", "v3.1.1"]) else {
+        let Some(entries) = self.map(node, "a map like { v5: [ids], v3.1.1: [ids] }", &["v5", "v3.1.1"])
+        else {
             return found;
         };
         for (_, key, list) in entries {
@@ -455,7 +498,8 @@ impl Reader {
                     }
                 }
                 None => {
-                    let words: Vec<&str> = place.rows().map(|row| row.name).chain(except.iter().copied()).collect();
+                    let words: Vec<&str> =
+                        place.rows().map(|row| row.name).chain(except.iter().copied()).collect();
                     self.unknown_word(*id, "field", key, words.iter().copied());
                 }
             }
@@ -471,7 +515,9 @@ impl Reader {
             FieldKind::Text => self.text(node).map(Value::Text),
             FieldKind::Seconds => self.seconds(node).map(Value::Number),
             FieldKind::Reason => self.reason(node),
-            FieldKind::Reasons => Some(Value::List(self.list_of(Some(node), |reader, node| reader.reason(node)))),
+            FieldKind::Reasons => {
+                Some(Value::List(self.list_of(Some(node), |reader, node| reader.reason(node))))
+            }
             FieldKind::Pairs => Some(Value::Pairs(self.pairs(node))),
             FieldKind::Filters => Some(Value::Filters(self.filters(node, place))),
             FieldKind::PacketId => match &node.kind {
@@ -492,9 +538,9 @@ impl Reader {
                 found.map(|word| Value::Text((*word).to_string()))
             }
             FieldKind::Numbers => match &node.kind {
-                NodeKind::List(_) => Some(Value::List(
-                    self.list_of(Some(node), |reader, node| reader.number(node, 268_435_455).map(Value::Number)),
-                )),
+                NodeKind::List(_) => Some(Value::List(self.list_of(Some(node), |reader, node| {
+                    reader.number(node, 268_435_455).map(Value::Number)
+                }))),
                 _ => self.number(node, 268_435_455).map(Value::Number),
             },
         }
@@ -506,7 +552,8 @@ impl Reader {
             NodeKind::Text(word) if word == "never" => Some(NEVER),
             NodeKind::Integer(0) => Some(0),
             _ => {
-                let seconds = node.text().and_then(parse_duration).and_then(whole_seconds).filter(|it| *it <= NEVER);
+                let seconds =
+                    node.text().and_then(parse_duration).and_then(whole_seconds).filter(|it| *it <= NEVER);
                 if seconds.is_none() {
                     self.expected(node, "whole seconds with a unit, like 10s or 1h");
                 }
@@ -527,7 +574,12 @@ impl Reader {
                     })
                     || name == "Failure";
                 if !known {
-                    self.unknown_word(node.id, "reason code", name, ReasonCode::table().iter().map(|row| row.name));
+                    self.unknown_word(
+                        node.id,
+                        "reason code",
+                        name,
+                        ReasonCode::table().iter().map(|row| row.name),
+                    );
                     return None;
                 }
                 Some(Value::ReasonName(name.clone()))
@@ -541,11 +593,14 @@ impl Reader {
 
     fn pairs(&mut self, node: &Node) -> Vec<(String, String)> {
         match &node.kind {
-            NodeKind::Map(entries) => {
-                entries.iter().filter_map(|(_, name, value)| Some((name.clone(), self.text(value)?))).collect()
-            }
+            NodeKind::Map(entries) => entries
+                .iter()
+                .filter_map(|(_, name, value)| Some((name.clone(), self.text(value)?)))
+                .collect(),
             _ => self.list_of(Some(node), |reader, node| match &node.kind {
-                NodeKind::List(pair) if pair.len() == 2 => Some((reader.text(&pair[0])?, reader.text(&pair[1])?)),
+                NodeKind::List(pair) if pair.len() == 2 => {
+                    Some((reader.text(&pair[0])?, reader.text(&pair[1])?))
+                }
                 _ => {
                     reader.expected(node, "a pair like [name, value]");
                     None

@@ -10,17 +10,27 @@ use super::{BrokerAct, CAPABILITIES, Cut, VerifyVerb, WorldKind};
 /// The schema, for editors that complete and check YAML with it.
 pub fn schema() -> Json {
     let mut definitions = Map::new();
-    definitions.insert("variable".into(), json!({ "type": "string", "pattern": "^\\$[A-Za-z0-9_]+$", "description": "the value of the case" }));
+    definitions.insert(
+        "variable".into(),
+        json!({ "type": "string", "pattern": "^\\$[A-Za-z0-9_]+$", "description": "the value of the case" }),
+    );
     definitions.insert("duration".into(), json!({ "type": "string", "pattern": "^(\\$[A-Za-z0-9_]+|.*\\$\\{.*|[0-9]+(\\.[0-9]+)? ?(us|ms|s|m|min|h|d))$" }));
     definitions.insert("ids".into(), json!({ "type": "array", "items": { "type": "string" } }));
-    definitions.insert("requirements".into(), json!({
-        "type": "object",
-        "properties": { "v5": { "$ref": "#/$defs/ids" }, "v3.1.1": { "$ref": "#/$defs/ids" } },
-        "additionalProperties": false,
-    }));
-    definitions.insert("reason".into(), json!({ "type": ["string", "integer"], "description": "a reason code by number or name" }));
+    definitions.insert(
+        "requirements".into(),
+        json!({
+            "type": "object",
+            "properties": { "v5": { "$ref": "#/$defs/ids" }, "v3.1.1": { "$ref": "#/$defs/ids" } },
+            "additionalProperties": false,
+        }),
+    );
+    definitions.insert(
+        "reason".into(),
+        json!({ "type": ["string", "integer"], "description": "a reason code by number or name" }),
+    );
     definitions.insert("will".into(), fields(Place::Will, &[], false));
-    definitions.insert("client".into(), json!({ "anyOf": [{ "type": "null" }, fields(Place::Client, &[], false)] }));
+    definitions
+        .insert("client".into(), json!({ "anyOf": [{ "type": "null" }, fields(Place::Client, &[], false)] }));
     definitions.insert("link".into(), link());
     definitions.insert("clientStep".into(), client_step());
     definitions.insert("step".into(), step());
@@ -67,7 +77,9 @@ fn kind(row: &FieldRow, expect: bool) -> Json {
         FieldKind::Filters => json!({ "type": ["array", "string"] }),
         FieldKind::PacketId => json!({ "type": ["integer", "string"] }),
         FieldKind::Will => json!({ "anyOf": [{ "const": "none" }, { "$ref": "#/$defs/will" }] }),
-        FieldKind::Word(words) => json!({ "enum": words.iter().map(|word| json!(word)).chain([json!(3.1), json!(5.0)]).collect::<Vec<_>>() }),
+        FieldKind::Word(words) => {
+            json!({ "enum": words.iter().map(|word| json!(word)).chain([json!(3.1), json!(5.0)]).collect::<Vec<_>>() })
+        }
         FieldKind::Numbers => json!({ "type": ["integer", "array"] }),
     };
     let mut choices = vec![exact.clone(), json!({ "$ref": "#/$defs/variable" })];
@@ -113,17 +125,20 @@ fn link() -> Json {
 fn verify() -> Json {
     let mut properties = Map::new();
     for (word, _) in VerifyVerb::WORDS {
-        properties.insert((*word).into(), json!({
-            "type": "object",
-            "properties": {
-                "payload": { "type": ["string", "array"] },
-                "payloads": { "type": ["string", "array"] },
-                "topic": { "type": "string" },
-                "to": { "type": "string" },
-            },
-            "required": ["to"],
-            "additionalProperties": false,
-        }));
+        properties.insert(
+            (*word).into(),
+            json!({
+                "type": "object",
+                "properties": {
+                    "payload": { "type": ["string", "array"] },
+                    "payloads": { "type": ["string", "array"] },
+                    "topic": { "type": "string" },
+                    "to": { "type": "string" },
+                },
+                "required": ["to"],
+                "additionalProperties": false,
+            }),
+        );
     }
     properties.insert("only".into(), json!({ "enum": ["v5", "v3.1.1"] }));
     properties.insert("judges".into(), json!({ "$ref": "#/$defs/ids" }));
@@ -144,10 +159,17 @@ fn client_step() -> Json {
         properties.insert((*verb).into(), json!({ "description": what }));
     }
     let packets: Vec<&str> = PacketType::ALL.map(PacketType::name).into();
-    properties.insert("send".into(), json!({ "anyOf": [{ "enum": packets }, { "$ref": "#/$defs/variable" }] }));
+    properties
+        .insert("send".into(), json!({ "anyOf": [{ "enum": packets }, { "$ref": "#/$defs/variable" }] }));
     let expectations: Vec<&str> = packets.iter().copied().chain(["closed", "nothing", "open"]).collect();
-    properties.insert("expect".into(), json!({ "anyOf": [{ "enum": expectations }, { "$ref": "#/$defs/variable" }] }));
-    properties.insert("lose_connection".into(), json!({ "anyOf": [{ "enum": Cut::WORDS }, { "type": "null" }, { "$ref": "#/$defs/variable" }] }));
+    properties.insert(
+        "expect".into(),
+        json!({ "anyOf": [{ "enum": expectations }, { "$ref": "#/$defs/variable" }] }),
+    );
+    properties.insert(
+        "lose_connection".into(),
+        json!({ "anyOf": [{ "enum": Cut::WORDS }, { "type": "null" }, { "$ref": "#/$defs/variable" }] }),
+    );
     for key in ["within", "after", "for"] {
         properties.insert(key.into(), json!({ "$ref": "#/$defs/duration" }));
     }
@@ -155,7 +177,8 @@ fn client_step() -> Json {
         properties.insert(key.into(), json!({ "type": "string" }));
     }
     for key in ["reason_if_sent", "return_code_if_sent"] {
-        properties.insert(key.into(), json!({ "anyOf": [{ "$ref": "#/$defs/reason" }, { "type": "array" }] }));
+        properties
+            .insert(key.into(), json!({ "anyOf": [{ "$ref": "#/$defs/reason" }, { "type": "array" }] }));
     }
     properties.insert("count".into(), json!({ "type": ["integer", "string"] }));
     properties.insert("await".into(), json!({ "enum": ["nothing"] }));

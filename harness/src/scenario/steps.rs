@@ -13,18 +13,29 @@ use super::{
 };
 
 /// First words that are not clients.
-pub(super) const RESERVED: &[&str] = &["wait", "partition", "heal", "link", "broker", "when", "note", "only", "judges"];
+pub(super) const RESERVED: &[&str] =
+    &["wait", "partition", "heal", "link", "broker", "when", "note", "only", "judges"];
 
 /// Keys that any step may have.
 const STEP_KEYS: &[&str] = &["note", "only", "judges"];
 
 /// Verbs of a client: the word, the place of its other fields, keys of its own, and what it does.
 pub(super) static VERBS: &[(&str, Option<PacketType>, &[&str], &str)] = &[
-    ("connect", None, &["session_present", "within"], "opens a connection and sends CONNECT; done at a CONNACK that accepts"),
+    (
+        "connect",
+        None,
+        &["session_present", "within"],
+        "opens a connection and sends CONNECT; done at a CONNACK that accepts",
+    ),
     ("open", None, &[], "a network connection without CONNECT"),
     ("subscribe", Some(PacketType::Subscribe), &["within"], "done at a SUBACK that grants what was asked"),
     ("unsubscribe", Some(PacketType::Unsubscribe), &["within"], "done at UNSUBACK"),
-    ("publish", Some(PacketType::Publish), &["count", "await", "within"], "done at PUBACK or PUBCOMP, or at once for QoS 0"),
+    (
+        "publish",
+        Some(PacketType::Publish),
+        &["count", "await", "within"],
+        "done at PUBACK or PUBCOMP, or at once for QoS 0",
+    ),
     ("ping", None, &["within"], "PINGREQ, done at PINGRESP"),
     ("disconnect", Some(PacketType::Disconnect), &[], "DISCONNECT, then closes"),
     ("lose_connection", None, &[], "the connection ends without DISCONNECT"),
@@ -34,7 +45,12 @@ pub(super) static VERBS: &[(&str, Option<PacketType>, &[&str], &str)] = &[
     ("complete", None, &["within"], "done when every QoS 1 and 2 exchange that this client began has ended"),
     ("send", None, &[], "one packet, as given"),
     ("send_bytes", None, &[], "bytes, as given"),
-    ("expect", None, &["within", "after", "for", "of", "reason_if_sent", "return_code_if_sent", "remember"], "what must arrive"),
+    (
+        "expect",
+        None,
+        &["within", "after", "for", "of", "reason_if_sent", "return_code_if_sent", "remember"],
+        "what must arrive",
+    ),
     ("expect_any", None, &["within", "after"], "a closed list of legal alternatives"),
 ];
 
@@ -89,14 +105,24 @@ pub(super) fn step(node: &Node, context: &mut Context<'_>, reader: &mut Reader) 
             _ => ends(what, &[], context, reader).map(|ends| Action::Heal(Some(ends))),
         },
         "link" => {
-            let ends = ends(what, &["latency", "jitter", "loss", "split", "rate", "window"], context, reader)?;
-            Some(Action::Link { ends, change: reader.link_change(what, &["from", "to", "between", "note", "only", "judges"]) })
+            let ends =
+                ends(what, &["latency", "jitter", "loss", "split", "rate", "window"], context, reader)?;
+            Some(Action::Link {
+                ends,
+                change: reader.link_change(what, &["from", "to", "between", "note", "only", "judges"]),
+            })
         }
         "broker" => {
             let word = what.inline().unwrap_or_default();
-            let act = BrokerAct::WORDS.iter().find(|(name, _)| *name == word).map(|(_, act)| Action::Broker(*act));
+            let act =
+                BrokerAct::WORDS.iter().find(|(name, _)| *name == word).map(|(_, act)| Action::Broker(*act));
             if act.is_none() {
-                reader.unknown_word(what.id, "broker action", &word, BrokerAct::WORDS.iter().map(|(name, _)| *name));
+                reader.unknown_word(
+                    what.id,
+                    "broker action",
+                    &word,
+                    BrokerAct::WORDS.iter().map(|(name, _)| *name),
+                );
             }
             act
         }
@@ -104,8 +130,12 @@ pub(super) fn step(node: &Node, context: &mut Context<'_>, reader: &mut Reader) 
         name => match context.clients.iter().position(|client| client.name == name) {
             Some(client) => client_step(client, what, context, reader),
             None => {
-                let words: Vec<&str> =
-                    context.clients.iter().map(|client| client.name.as_str()).chain(RESERVED[..6].iter().copied()).collect();
+                let words: Vec<&str> = context
+                    .clients
+                    .iter()
+                    .map(|client| client.name.as_str())
+                    .chain(RESERVED[..6].iter().copied())
+                    .collect();
                 reader.unknown_word(id, "client", name, words.iter().copied());
                 None
             }
@@ -170,7 +200,9 @@ fn ends(node: &Node, others: &[&str], context: &Context<'_>, reader: &mut Reader
     reader.map(node, "a map like { between: [broker, client] } or { from: broker, to: client }", &keys)?;
     let (first, second, both) = match (node.get("between"), node.get("from"), node.get("to")) {
         (Some(between), None, None) => match &between.kind {
-            NodeKind::List(list) if list.len() == 2 => (end(&list[0], context, reader)?, end(&list[1], context, reader)?, true),
+            NodeKind::List(list) if list.len() == 2 => {
+                (end(&list[0], context, reader)?, end(&list[1], context, reader)?, true)
+            }
             _ => {
                 reader.expected(between, "a list of the broker and a client");
                 return None;
@@ -202,8 +234,14 @@ fn when(node: &Node, context: &Context<'_>, reader: &mut Reader) -> Option<Trigg
         Some(nth) => reader.number(nth, 1_000_000).map(|nth| nth as u32),
         None => Some(1),
     };
-    let lost = reader.required(node, "is").and_then(|node| word(node, "fate", &["lost", "delivered"], reader)).map(|it| it == "lost");
-    let cut = reader.required(node, "do").and_then(|node| word(node, "cut", Cut::WORDS, reader)).and_then(|it| Cut::from_name(&it));
+    let lost = reader
+        .required(node, "is")
+        .and_then(|node| word(node, "fate", &["lost", "delivered"], reader))
+        .map(|it| it == "lost");
+    let cut = reader
+        .required(node, "do")
+        .and_then(|node| word(node, "cut", Cut::WORDS, reader))
+        .and_then(|it| Cut::from_name(&it));
     let (client, from_broker) = match (from?, to?) {
         (End::Broker, End::Client(client)) => (client, true),
         (End::Client(client), End::Broker) => (client, false),
@@ -239,7 +277,8 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
     let (verb, argument, fields) = match &node.kind {
         NodeKind::Text(verb) => (verb.as_str(), &plain, &plain),
         NodeKind::Map(entries) => {
-            let verbs: Vec<_> = entries.iter().filter(|(_, key, _)| words().any(|word| word == key)).collect();
+            let verbs: Vec<_> =
+                entries.iter().filter(|(_, key, _)| words().any(|word| word == key)).collect();
             match verbs[..] {
                 [(_, key, value)] => (key.as_str(), value, node),
                 [] => {
@@ -305,7 +344,8 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
                 return None;
             }
             let filters = reader.filters(argument, Place::Packet(kind));
-            let mut all = vec![FieldValue { field: Field::Filters, value: Value::Filters(filters), at: argument.id }];
+            let mut all =
+                vec![FieldValue { field: Field::Filters, value: Value::Filters(filters), at: argument.id }];
             all.extend(packet_fields);
             let spec = PacketSpec { kind, fields: all };
             if *name == "subscribe" { ClientAct::Subscribe(spec) } else { ClientAct::Unsubscribe(spec) }
@@ -314,7 +354,11 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
             let mut all = Vec::new();
             match argument.kind {
                 NodeKind::Null => reader.expected(argument, "a Topic Name"),
-                _ => all.extend(reader.text(argument).map(|topic| FieldValue { field: Field::Topic, value: Value::Text(topic), at: argument.id })),
+                _ => all.extend(reader.text(argument).map(|topic| FieldValue {
+                    field: Field::Topic,
+                    value: Value::Text(topic),
+                    at: argument.id,
+                })),
             }
             all.extend(packet_fields);
             let count = match fields.get("count") {
@@ -377,21 +421,38 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
     Some(Action::Client { client, act, within, after, window })
 }
 
-fn send(argument: &Node, fields: &Node, except: &[&str], context: &mut Context<'_>, reader: &mut Reader) -> Option<PacketSpec> {
+fn send(
+    argument: &Node,
+    fields: &Node,
+    except: &[&str],
+    context: &mut Context<'_>,
+    reader: &mut Reader,
+) -> Option<PacketSpec> {
     let kind = packet_type(argument, reader)?;
     let place = if kind == PacketType::Connect { Place::Client } else { Place::Packet(kind) };
-    let fields = if fields.kind == NodeKind::Null { Vec::new() } else { reader.fields(fields, place, except) };
+    let fields =
+        if fields.kind == NodeKind::Null { Vec::new() } else { reader.fields(fields, place, except) };
     for field in &fields {
         if let (Field::PacketId, Value::Text(name)) = (field.field, &field.value)
             && !context.remembered.contains(name)
         {
-            reader.unknown_word(field.at, "remembered identifier", name, context.remembered.iter().map(String::as_str));
+            reader.unknown_word(
+                field.at,
+                "remembered identifier",
+                name,
+                context.remembered.iter().map(String::as_str),
+            );
         }
     }
     Some(PacketSpec { kind, fields })
 }
 
-fn expect(argument: &Node, fields: &Node, context: &mut Context<'_>, reader: &mut Reader) -> Option<ExpectSpec> {
+fn expect(
+    argument: &Node,
+    fields: &Node,
+    context: &mut Context<'_>,
+    reader: &mut Reader,
+) -> Option<ExpectSpec> {
     let own = &["expect", "within", "after", "for", "note", "only", "judges"];
     match argument.text() {
         Some("closed") => {
@@ -403,7 +464,8 @@ fn expect(argument: &Node, fields: &Node, context: &mut Context<'_>, reader: &mu
                 _ => reader.reason(node).into_iter().collect(),
             };
             let reason_if_sent = fields.get("reason_if_sent").map(|node| codes(node, reader));
-            let return_code_if_sent = fields.get("return_code_if_sent").map(|node| codes(node, reader)).unwrap_or_default();
+            let return_code_if_sent =
+                fields.get("return_code_if_sent").map(|node| codes(node, reader)).unwrap_or_default();
             return Some(ExpectSpec::Closed { reason_if_sent, return_code_if_sent });
         }
         Some("open") => return Some(ExpectSpec::Open),
@@ -419,7 +481,12 @@ fn expect(argument: &Node, fields: &Node, context: &mut Context<'_>, reader: &mu
     let Some(kind) = argument.text().and_then(PacketType::from_name) else {
         let words = PacketType::ALL.map(PacketType::name);
         let found = argument.inline().unwrap_or_else(|| argument.describe());
-        reader.unknown_word(argument.id, "expectation", &found, words.into_iter().chain(["closed", "nothing", "open"]));
+        reader.unknown_word(
+            argument.id,
+            "expectation",
+            &found,
+            words.into_iter().chain(["closed", "nothing", "open"]),
+        );
         return None;
     };
     let NodeKind::Map(entries) = &fields.kind else { return None };
@@ -442,7 +509,8 @@ fn expect(argument: &Node, fields: &Node, context: &mut Context<'_>, reader: &mu
                 }
             }
             None => {
-                let words: Vec<&str> = place.rows().map(|row| row.name).chain(own.iter().copied()).chain(["remember"]).collect();
+                let words: Vec<&str> =
+                    place.rows().map(|row| row.name).chain(own.iter().copied()).chain(["remember"]).collect();
                 reader.unknown_word(*id, "field", key, words.iter().copied());
             }
         }
@@ -450,7 +518,14 @@ fn expect(argument: &Node, fields: &Node, context: &mut Context<'_>, reader: &mu
     Some(ExpectSpec::Packet { kind, fields: patterns, remember })
 }
 
-fn pattern(field: Field, kind: FieldKind, key: &str, node: &Node, place: Place, reader: &mut Reader) -> Option<Pattern> {
+fn pattern(
+    field: Field,
+    kind: FieldKind,
+    key: &str,
+    node: &Node,
+    place: Place,
+    reader: &mut Reader,
+) -> Option<Pattern> {
     match node.text() {
         Some("present") => return Some(Pattern::Present),
         Some("absent") => return Some(Pattern::Absent),
@@ -470,10 +545,12 @@ fn pattern(field: Field, kind: FieldKind, key: &str, node: &Node, place: Place, 
         return Some(Pattern::Range(limit("at_least"), limit("at_most")));
     }
     match (kind, &node.kind) {
-        (FieldKind::Reasons, _) => Some(Pattern::Each(reader.list_of(Some(node), |reader, node| match &node.kind {
-            NodeKind::List(_) => Some(reader.list_of(Some(node), |reader, node| reader.reason(node))),
-            _ => reader.reason(node).map(|reason| vec![reason]),
-        }))),
+        (FieldKind::Reasons, _) => {
+            Some(Pattern::Each(reader.list_of(Some(node), |reader, node| match &node.kind {
+                NodeKind::List(_) => Some(reader.list_of(Some(node), |reader, node| reader.reason(node))),
+                _ => reader.reason(node).map(|reason| vec![reason]),
+            })))
+        }
         // A list of Subscription Identifiers or pairs is one value, not a choice.
         (FieldKind::Numbers | FieldKind::Pairs | FieldKind::Filters, _) => {
             reader.value(row, node, place).map(|value| Pattern::OneOf(vec![value]))

@@ -45,7 +45,9 @@ impl SuiteError {
     /// The message, with or without colour.
     pub fn render(&self, colour: bool) -> String {
         match self {
-            SuiteError::Unreadable { path, error } => format!("error: cannot read {}: {error}", path.display()),
+            SuiteError::Unreadable { path, error } => {
+                format!("error: cannot read {}: {error}", path.display())
+            }
             SuiteError::NotFound { wanted, nearest } => match nearest {
                 Some(name) => format!("error: no scenario is called `{wanted}`; did you mean `{name}`?"),
                 None => format!("error: no scenario is called `{wanted}`"),
@@ -53,7 +55,12 @@ impl SuiteError {
             SuiteError::Mistakes(files) => {
                 let count: usize = files.iter().map(|problems| problems.list.len()).sum();
                 let mut out: Vec<String> = files.iter().map(|problems| problems.render(colour)).collect();
-                out.push(format!("error: {count} mistake{} in {} file{}", plural(count), files.len(), plural(files.len())));
+                out.push(format!(
+                    "error: {count} mistake{} in {} file{}",
+                    plural(count),
+                    files.len(),
+                    plural(files.len())
+                ));
                 out.join("\n\n")
             }
         }
@@ -123,7 +130,8 @@ impl Suite {
             match parse_file(&scenario_name(folder, path), source) {
                 Ok(mut file) => {
                     if let Some((_, case)) = filters.iter().find(|(place, _)| *place == at) {
-                        let names: Vec<String> = file.scenarios.iter().filter_map(|it| it.case.clone()).collect();
+                        let names: Vec<String> =
+                            file.scenarios.iter().filter_map(|it| it.case.clone()).collect();
                         file.scenarios.retain(|scenario| scenario.case.as_ref() == Some(case));
                         if file.scenarios.is_empty() {
                             let near = nearest(case, names.iter().map(String::as_str)).map(str::to_string);
@@ -161,7 +169,8 @@ impl Suite {
             };
             let before = texts.len();
             for (file, text) in embedded::FILES {
-                let below = file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                let below =
+                    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
                 if path.is_empty() || below {
                     texts.push((file, SourceText::new(format!("{file}.yaml"), *text), case));
                 }

@@ -37,10 +37,11 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 /// Writes a duration so that [`parse_duration`] reads it back, in the largest unit that needs no fraction.
 pub fn format_duration(duration: Duration) -> String {
     let micros = duration.as_micros() as u64;
-    let (unit, factor) = [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
-        .into_iter()
-        .find(|(_, factor)| micros != 0 && micros % factor == 0)
-        .unwrap_or(if micros == 0 { ("s", 1) } else { ("us", 1) });
+    let (unit, factor) =
+        [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
+            .into_iter()
+            .find(|(_, factor)| micros != 0 && micros.is_multiple_of(*factor))
+            .unwrap_or(if micros == 0 { ("s", 1) } else { ("us", 1) });
     format!("{}{unit}", micros / factor)
 }
 

@@ -68,7 +68,9 @@ impl Node {
     /// The value under `key`, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.kind {
-            NodeKind::Map(entries) => entries.iter().find(|(_, name, _)| name == key).map(|(_, _, node)| node),
+            NodeKind::Map(entries) => {
+                entries.iter().find(|(_, name, _)| name == key).map(|(_, _, node)| node)
+            }
             _ => None,
         }
     }
@@ -199,7 +201,9 @@ impl<'de> Visitor<'de> for Build<'_> {
         let mut entries: Vec<(NodeId, String, Node)> = Vec::new();
         loop {
             let earlier = entries.iter().map(|(_, name, _)| name.as_str()).collect::<Vec<_>>();
-            let Some((id, key)) = access.next_key_seed(BuildKey { count: self.0, earlier: &earlier })? else { break };
+            let Some((id, key)) = access.next_key_seed(BuildKey { count: self.0, earlier: &earlier })? else {
+                break;
+            };
             let node = access.next_value_seed(self)?;
             entries.push((id, key, node));
         }

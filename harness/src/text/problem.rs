@@ -55,10 +55,11 @@ impl Problems {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let reports = self.list.iter().map(|problem| {
             let span = span(&self.source.text, problem.line, problem.column);
-            let snippet = Snippet::source(&self.source.text)
-                .path(&self.source.name)
-                .annotation(AnnotationKind::Primary.span(span).label(problem.help.as_deref().unwrap_or_default()));
-            let report: &[Group<'_>] = &[Level::ERROR.primary_title(problem.message.as_str()).element(snippet)];
+            let snippet = Snippet::source(&self.source.text).path(&self.source.name).annotation(
+                AnnotationKind::Primary.span(span).label(problem.help.as_deref().unwrap_or_default()),
+            );
+            let report: &[Group<'_>] =
+                &[Level::ERROR.primary_title(problem.message.as_str()).element(snippet)];
             renderer.render(report).to_string()
         });
         reports.collect::<Vec<_>>().join("\n\n")

@@ -402,7 +402,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
 
     fn read(&mut self, line: &mut Line, context: &mut Context<'_>) {
         for _ in 0..READS_IN_A_ROW {
-            let most = line.room.map_or(READ_SIZE, |room| READ_SIZE.min(usize::try_from(room).unwrap_or(READ_SIZE)));
+            let most =
+                line.room.map_or(READ_SIZE, |room| READ_SIZE.min(usize::try_from(room).unwrap_or(READ_SIZE)));
             if self.ended || most == 0 {
                 return;
             }

@@ -141,7 +141,12 @@ impl Shared {
 
 // ---- the hosts ----
 
-async fn run_clients(shared: Rc<RefCell<Shared>>, plan: Plan, seed: u64, options: StageOptions) -> turmoil::Result {
+async fn run_clients(
+    shared: Rc<RefCell<Shared>>,
+    plan: Plan,
+    seed: u64,
+    options: StageOptions,
+) -> turmoil::Result {
     let mut stage = Stage::new(&plan, seed, options);
     let mut control = Acts(Rc::clone(&shared));
     drive(&mut stage, Dialler(Rc::clone(&shared)), &mut control).await;

@@ -34,13 +34,24 @@ pub fn decode(bytes: &[u8], version: ProtocolVersion) -> Result<Option<(Packet<'
 ///
 /// # Errors
 /// The rule that the packet breaks, and where.
-#[inline]
+// PUBLISH is what there is most of: it is decoded in place, without moving the packet about.
+#[inline(always)]
 pub fn decode_frame(frame: Frame<'_>, version: ProtocolVersion) -> Result<Packet<'_>, DecodeError> {
+    if frame.header.first >> 4 == PacketType::Publish as u8 {
+        let mut reader = Reader::new(frame.body, frame.header.len);
+        return match publish(frame.header.first, &mut reader, version) {
+            Ok(publish) => Ok(Packet::Publish(publish)),
+            Err(error) => Err(error),
+        };
+    }
+    decode_other(frame, version)
+}
+
+/// Every packet but PUBLISH.
+#[inline(never)]
+fn decode_other(frame: Frame<'_>, version: ProtocolVersion) -> Result<Packet<'_>, DecodeError> {
     let Header { first, len, .. } = frame.header;
     let mut reader = Reader::new(frame.body, len);
-    if first >> 4 == PacketType::Publish as u8 {
-        return publish(first, &mut reader, version).map(Packet::Publish);
-    }
     let kind = PacketType::from_number(first >> 4).ok_or(Rule::ReservedPacketType.at(0))?;
     check_flags(kind, first & 0x0F, version)?;
     let packet = match kind {
@@ -81,12 +92,17 @@ fn check_flags(kind: PacketType, flags: u8, version: ProtocolVersion) -> Result<
     }
 }
 
+#[inline(always)]
 fn properties<'a>(
     reader: &mut Reader<'a>,
     place: Place,
     version: ProtocolVersion,
 ) -> Result<Properties<'a>, DecodeError> {
-    if version == ProtocolVersion::V5 { Properties::read(reader, place) } else { Ok(Properties::new()) }
+    // Most packets have none: a Property Length of 0.
+    if version != ProtocolVersion::V5 || reader.skip_zero() {
+        return Ok(Properties::new());
+    }
+    Properties::read(reader, place)
 }
 
 fn connect<'a>(reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
@@ -178,7 +194,7 @@ fn reason(
     if code.allowed_in(kind, version) { Ok(code) } else { Err(Rule::UnknownReasonCode(kind, code.0).at(at)) }
 }
 
-#[inline]
+#[inline(always)]
 fn publish<'a>(
     first: u8,
     reader: &mut Reader<'a>,

@@ -24,6 +24,19 @@ impl<'a> Reader<'a> {
         self.bytes.is_empty()
     }
 
+    /// Skips a zero byte; answers whether there was one.
+    #[inline(always)]
+    pub(super) fn skip_zero(&mut self) -> bool {
+        match self.bytes {
+            [0, rest @ ..] => {
+                self.bytes = rest;
+                self.at += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// All that is left.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         let rest = self.bytes;
@@ -32,7 +45,7 @@ impl<'a> Reader<'a> {
         rest
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         match self.bytes.split_at_checked(count) {
             Some((head, tail)) => {
@@ -44,12 +57,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
         Ok(self.take(1)?[0])
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u16(&mut self) -> Result<u16, DecodeError> {
         let bytes = self.take(2)?;
         Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
@@ -69,27 +82,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.u16()?;
         self.take(usize::from(length))
     }
 
     /// A UTF-8 Encoded String (section 1.5.4; 1.5.3 in 3.1.1): well-formed, no surrogates, no U+0000.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
+        match std::str::from_utf8(bytes) {
+            // Without a branch in the loop: nearly every string is short and right.
+            Ok(text) if !bytes.iter().fold(false, |null, byte| null | (*byte == 0)) => Ok(text),
+            text => Err(self.refuse_string(bytes, text.is_ok())),
+        }
+    }
+
+    /// Where a string that has just been read breaks its rules.
+    #[cold]
+    fn refuse_string(&self, bytes: &[u8], well_formed: bool) -> DecodeError {
         let start = self.at - bytes.len();
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| Rule::IllFormedUtf8.at(start + error.valid_up_to()))?;
-        match bytes.iter().position(|byte| *byte == 0) {
-            None => Ok(text),
-            Some(place) => Err(Rule::NullCharacter.at(start + place)),
+        match std::str::from_utf8(bytes) {
+            Err(error) if !well_formed => Rule::IllFormedUtf8.at(start + error.valid_up_to()),
+            _ => Rule::NullCharacter.at(start + bytes.iter().position(|byte| *byte == 0).unwrap_or_default()),
         }
     }
 
     /// A Variable Byte Integer (section 1.5.5): at most four bytes, in the shortest form.
-    #[inline]
+    #[inline(always)]
     pub(super) fn variable(&mut self) -> Result<u32, DecodeError> {
         let start = self.at;
         let mut value = 0;

@@ -1,7 +1,6 @@
-//! CONNECT (section 3.1): checked, authenticated, acknowledged; and AUTH (section 3.15).
+//! CONNECT (section 3.1): checked, carried out, acknowledged.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Action, allows};
@@ -11,23 +10,22 @@ use super::config::{
     UnknownVersion,
 };
 use super::connection::Phase;
-use super::seam::Sending;
 use super::session::{NEVER, SessionId};
 use super::timer::Timer;
 use super::violation::{End, Moment, Violation};
 use super::will::StoredWill;
 use super::{Broker, ConnectionId, topic};
 use crate::codec::{
-    Auth, Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue,
+    Connack, Connect, DecodeError, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue,
     ProtocolVersion, QoS, ReasonCode, Rule, Will,
 };
 
 /// A CONNECT whose authentication is going on.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    connect: Connect<'static>,
+    pub connect: Connect<'static>,
     /// How many AUTH packets the server has sent.
-    round: u32,
+    pub round: u32,
 }
 
 /// Why a well-formed CONNECT is refused.
@@ -48,18 +46,18 @@ impl Refusal {
 
 impl Broker {
     /// A well-formed CONNECT, the first packet of its connection.
-    pub(super) fn take_connect(&mut self, id: ConnectionId, connect: Connect<'_>) {
+    pub(super) fn take_connect(&mut self, id: ConnectionId, connect: &Connect<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.version = connect.version;
         let limit = connect.properties.number(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX);
         connection.packet_limit = self.seam.packet_limit(limit);
         connection.wants_diagnostics =
             connect.properties.number(PropertyId::RequestProblemInformation) != Some(0);
-        if let Err(refusal) = self.admit(&connect) {
+        if let Err(refusal) = self.admit(connect) {
             return self.refuse(id, &refusal);
         }
         let Some(method) = connect.properties.text(PropertyId::AuthenticationMethod) else {
-            return self.accept(id, &connect, None);
+            return self.accept(id, connect, None);
         };
         let method: Box<str> = method.into();
         let data = connect.properties.binary(PropertyId::AuthenticationData);
@@ -72,27 +70,15 @@ impl Broker {
         }
         match step {
             AuthStep::Continue(data) => {
-                let pending = Box::new(Pending { connect: connect.into_owned(), round: 1 });
+                let pending = Box::new(Pending { connect: connect.clone().into_owned(), round: 1 });
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.phase = Phase::Authenticating(pending);
                 }
                 self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
             }
-            AuthStep::Success(data) => self.accept(id, &connect, data.as_deref()),
+            AuthStep::Success(data) => self.accept(id, connect, data.as_deref()),
             AuthStep::Failure(reason) => self.refuse_authentication(id, reason),
         }
-    }
-
-    /// What the method says; `None` if there is no such method.
-    fn authenticate(
-        &self,
-        method: &str,
-        client_id: &str,
-        round: u32,
-        data: Option<&[u8]>,
-    ) -> Option<AuthStep> {
-        let method = self.config.auth_methods.iter().find(|known| known.name() == method)?;
-        Some(method.step(client_id, round, data))
     }
 
     /// Checks beyond the format (MQTT-3.1.4-2).
@@ -210,7 +196,7 @@ impl Broker {
         self.close(id, End::Refused);
     }
 
-    fn refuse_authentication(&mut self, id: ConnectionId, reason: ReasonCode) {
+    pub(super) fn refuse_authentication(&mut self, id: ConnectionId, reason: ReasonCode) {
         self.refuse(id, &Refusal::new(reason, None, "the authentication failed"));
     }
 
@@ -239,7 +225,7 @@ impl Broker {
             // 3.1.1 knows no CONNACK for a foreign name; a level of 5 or more speaks for a 5.0 client.
             Rule::ProtocolName => (self.config.foreign_protocol_name == ForeignProtocolName::ConnackClose
                 && claimed_level(frame.body) >= Some(ProtocolVersion::V5.level()))
-                .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
+            .then_some((ProtocolVersion::V5, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)),
             Rule::EmptyClientIdWithoutCleanSession => {
                 Some((version.unwrap_or(ProtocolVersion::V3_1_1), ReasonCode::V3_IDENTIFIER_REJECTED))
             }
@@ -255,13 +241,13 @@ impl Broker {
     }
 
     /// Carries a CONNECT out: takeover, session, CONNACK, resume (MQTT-3.1.4-3 to -5).
-    fn accept(&mut self, id: ConnectionId, connect: &Connect<'_>, auth_data: Option<&[u8]>) {
+    pub(super) fn accept(&mut self, id: ConnectionId, connect: &Connect<'_>, auth_data: Option<&[u8]>) {
         let assigned = connect.client_id.is_empty();
         let client_id: Cow<'_, str> =
             if assigned { Cow::Owned(self.new_client_id()) } else { Cow::Borrowed(&connect.client_id) };
         let held = self.take_over(id, &client_id);
         let (session, present) = self.open_session(id, connect, &client_id);
-        self.open_connection(id, session, connect);
+        self.open_connection(id, session, connect, present);
         let assigned = assigned.then_some(&*client_id);
         let shown = self.seam.session_present(present, connect.clean_start);
         let connack = self.connack(id, connect, shown, assigned, auth_data);
@@ -346,13 +332,20 @@ impl Broker {
         self.seam.session_expiry(seconds)
     }
 
-    fn open_connection(&mut self, id: ConnectionId, session: SessionId, connect: &Connect<'_>) {
+    fn open_connection(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        connect: &Connect<'_>,
+        resumed: bool,
+    ) {
         let keep_alive = self.keep_alive(connect);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let properties = &connect.properties;
         let receive_maximum =
             properties.number(PropertyId::ReceiveMaximum).unwrap_or(u32::from(u16::MAX)) as u16;
         connection.phase = Phase::Open(session);
+        connection.resumed = resumed;
         connection.window = self.seam.window(receive_maximum.min(self.config.send_window.0));
         let aliases = properties.number(PropertyId::TopicAliasMaximum).unwrap_or(0) as u16;
         connection.alias_limit = self.seam.alias_limit(aliases);
@@ -447,91 +440,6 @@ impl Broker {
                 return self.seam.assigned_client_id(client_id);
             }
         }
-    }
-
-    /// AUTH from the client: a step of the authentication, or of a re-authentication (section 4.12.1).
-    pub(super) fn take_auth(&mut self, id: ConnectionId, auth: &Auth<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let Some(method) = connection.method.clone() else {
-            return self.violated(id, Violation::AuthWithoutMethod);
-        };
-        if auth.properties.text(PropertyId::AuthenticationMethod) != Some(&*method) {
-            return self.violated(id, Violation::AuthMethodChanged);
-        }
-        let data = auth.properties.binary(PropertyId::AuthenticationData);
-        match &mut connection.phase {
-            Phase::Authenticating(pending) => {
-                if auth.reason != ReasonCode::CONTINUE_AUTHENTICATION {
-                    return self.violated(id, Violation::AuthOutOfTurn);
-                }
-                let round = pending.round;
-                pending.round += 1;
-                let client_id = pending.connect.client_id.clone();
-                match self.authenticate(&method, &client_id, round, data) {
-                    Some(AuthStep::Continue(data)) => {
-                        self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
-                    }
-                    Some(AuthStep::Success(data)) => self.authenticated(id, data.as_deref()),
-                    Some(AuthStep::Failure(reason)) => self.refuse_authentication(id, reason),
-                    None => self.refuse_authentication(id, ReasonCode::BAD_AUTHENTICATION_METHOD),
-                }
-            }
-            Phase::Open(session) => {
-                let session = *session;
-                let round = match (auth.reason, connection.reauthentication) {
-                    (ReasonCode::RE_AUTHENTICATE, None) => 0,
-                    (ReasonCode::CONTINUE_AUTHENTICATION, Some(round)) => round,
-                    _ => return self.violated(id, Violation::AuthOutOfTurn),
-                };
-                self.reauthenticate(id, session, &method, round, data);
-            }
-            Phase::Awaiting => self.violated(id, Violation::FirstPacketNotConnect),
-        }
-    }
-
-    /// The authentication of a CONNECT has succeeded: it is carried out now.
-    fn authenticated(&mut self, id: ConnectionId, data: Option<&[u8]>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        if let Phase::Authenticating(pending) = std::mem::replace(&mut connection.phase, Phase::Awaiting) {
-            self.accept(id, &pending.connect, data);
-        }
-    }
-
-    fn reauthenticate(
-        &mut self,
-        id: ConnectionId,
-        session: SessionId,
-        method: &str,
-        round: u32,
-        data: Option<&[u8]>,
-    ) {
-        let client_id = self.state.sessions.get(session).map(|session| Arc::clone(&session.client_id));
-        let step = self.authenticate(method, client_id.as_deref().unwrap_or_default(), round, data);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        match step {
-            Some(AuthStep::Continue(data)) => {
-                connection.reauthentication = Some(round + 1);
-                self.send_auth(id, ReasonCode::CONTINUE_AUTHENTICATION, Some(&data));
-            }
-            Some(AuthStep::Success(data)) => {
-                connection.reauthentication = None;
-                self.send_auth(id, ReasonCode::SUCCESS, data.as_deref());
-            }
-            Some(AuthStep::Failure(reason)) => self.close(id, End::Reauthentication(reason)),
-            None => self.close(id, End::Reauthentication(ReasonCode::NOT_AUTHORIZED)),
-        }
-    }
-
-    fn send_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
-        let mut properties = Properties::new();
-        if let Some(method) = self.connections.get(&id).and_then(|connection| connection.method.as_deref()) {
-            properties.push(PropertyId::AuthenticationMethod, PropertyValue::Text(method));
-        }
-        if let Some(data) = data {
-            properties.push(PropertyId::AuthenticationData, PropertyValue::Binary(data));
-        }
-        self.append_diagnostics(&mut properties, id, PacketType::Auth, reason, "authentication");
-        self.send(id, Packet::Auth(Auth { reason, properties }), Sending::Answer);
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     pub aliases_out: BTreeMap<Box<str>, u16>,
     /// QoS 2 messages of this connection that are not complete, against the server's Receive Maximum.
     pub receiving: u16,
+    /// Whether it goes on with a session that existed.
+    pub resumed: bool,
     /// The user whose rights it has.
     pub user: Option<Box<str>>,
     /// Authentication Method of CONNECT.
@@ -79,6 +81,7 @@ impl Connection {
             aliases_in: BTreeMap::new(),
             aliases_out: BTreeMap::new(),
             receiving: 0,
+            resumed: false,
             user: None,
             method: None,
             reauthentication: None,
@@ -137,18 +140,13 @@ impl Broker {
     fn take_frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
         let Some(connection) = self.connections.get(&id) else { return };
         let version = connection.version;
-        if matches!(connection.phase, Phase::Awaiting) {
-            if frame.packet_type() != Some(PacketType::Connect) {
-                return self.violated(id, Violation::FirstPacketNotConnect);
-            }
-            return match decode_frame(frame, version) {
-                Ok(packet) => self.take_packet(id, packet),
-                Err(error) => self.take_repaired(id, frame, error, version),
-            };
+        if matches!(connection.phase, Phase::Awaiting) && frame.packet_type() != Some(PacketType::Connect) {
+            return self.violated(id, Violation::FirstPacketNotConnect);
         }
-        match decode_frame(frame, version) {
+        // Matched in place: a packet that is moved is copied.
+        match &mut decode_frame(frame, version) {
             Ok(packet) => self.take_packet(id, packet),
-            Err(error) => self.take_repaired(id, frame, error, version),
+            Err(error) => self.take_repaired(id, frame, *error, version),
         }
     }
 
@@ -166,9 +164,9 @@ impl Broker {
         };
         let remaining = body.len() as u32;
         let repaired = Frame { header: Header { first, remaining, len: frame.header.len }, body: &body };
-        match decode_frame(repaired, version) {
+        match &mut decode_frame(repaired, version) {
             Ok(packet) => self.take_packet(id, packet),
-            Err(error) => self.malformed(id, frame, error),
+            Err(error) => self.malformed(id, frame, *error),
         }
     }
 
@@ -205,32 +203,32 @@ impl Broker {
         }
     }
 
-    fn take_packet(&mut self, id: ConnectionId, mut packet: Packet<'_>) {
+    fn take_packet(&mut self, id: ConnectionId, packet: &mut Packet<'_>) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if self.seam.breaks_silence(true, packet.packet_type()) {
             connection.last_packet = now;
         }
-        if !self.seam.incoming(&mut packet, connection.version) {
+        if !self.seam.incoming(packet, connection.version) {
             return;
         }
         let Phase::Open(session) = connection.phase else { return self.take_early_packet(id, packet) };
         match packet {
-            Packet::Publish(publish) => self.take_publish(id, session, &publish),
-            Packet::Puback(ack) => self.take_puback(id, session, &ack),
-            Packet::Pubrec(ack) => self.take_pubrec(id, session, &ack),
-            Packet::Pubrel(ack) => self.take_pubrel(id, session, &ack),
-            Packet::Pubcomp(ack) => self.take_pubcomp(id, session, &ack),
-            Packet::Subscribe(subscribe) => self.take_subscribe(id, session, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.take_unsubscribe(id, session, &unsubscribe),
+            Packet::Publish(publish) => self.take_publish(id, session, publish),
+            Packet::Puback(ack) => self.take_puback(id, session, ack),
+            Packet::Pubrec(ack) => self.take_pubrec(id, session, ack),
+            Packet::Pubrel(ack) => self.take_pubrel(id, session, ack),
+            Packet::Pubcomp(ack) => self.take_pubcomp(id, session, ack),
+            Packet::Subscribe(subscribe) => self.take_subscribe(id, session, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.take_unsubscribe(id, session, unsubscribe),
             Packet::Pingreq => self.answer(id, Packet::Pingresp),
-            Packet::Disconnect(disconnect) => self.take_disconnect(id, session, &disconnect),
-            Packet::Auth(auth) => self.take_auth(id, &auth),
+            Packet::Disconnect(disconnect) => self.take_disconnect(id, session, disconnect),
+            Packet::Auth(auth) => self.take_auth(id, auth),
             Packet::Connect(connect) => {
                 if self.forbids(id, Violation::SecondConnect) {
                     return;
                 }
-                self.take_connect(id, *connect);
+                self.take_connect(id, connect);
             }
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
                 self.violated(id, Violation::WrongDirection(packet.packet_type()));
@@ -239,13 +237,13 @@ impl Broker {
     }
 
     /// A packet before CONNACK.
-    fn take_early_packet(&mut self, id: ConnectionId, packet: Packet<'_>) {
+    fn take_early_packet(&mut self, id: ConnectionId, packet: &Packet<'_>) {
         let awaiting =
             self.connections.get(&id).is_some_and(|connection| matches!(connection.phase, Phase::Awaiting));
         match packet {
-            Packet::Connect(connect) if awaiting => self.take_connect(id, *connect),
+            Packet::Connect(connect) if awaiting => self.take_connect(id, connect),
             Packet::Connect(_) => self.violated(id, Violation::SecondConnect),
-            Packet::Auth(auth) if !awaiting => self.take_auth(id, &auth),
+            Packet::Auth(auth) if !awaiting => self.take_auth(id, auth),
             Packet::Disconnect(_) if !awaiting => self.close(id, End::Disconnected { will: true }),
             _ if awaiting => self.violated(id, Violation::FirstPacketNotConnect),
             _ => self.violated(id, Violation::PacketDuringAuthentication),

@@ -2,17 +2,18 @@
 //!
 //! [`Broker`] is the whole of it, and its documentation is the contract with whoever drives it. Inside:
 //!
-//! * what comes in: [`connection`] (bytes → packets), [`connect`], [`receive`], [`subscribe`];
-//! * what is remembered: [`state`] with [`session`], [`outbox`], [`tree`], [`share`], [`retained`], [`will`];
-//! * what goes out: [`deliver`] (whom a message reaches), [`send`] (packets → bytes);
-//! * what is due: [`timer`]; what is wrong: [`violation`]; what is allowed: [`access`], [`auth`], [`config`];
-//! * the grammar of topics: [`topic`]; the decision points: [`seam`].
+//! * what comes in: `connection` (bytes → packets), `connect`, `authenticate`, `receive`, `subscribe`;
+//! * what is remembered: `state` with `session`, `outbox`, `tree`, `share`, `retained`, `will`;
+//! * what goes out: `deliver` (whom a message reaches), `send` (packets → bytes);
+//! * what is due: `timer`; what is wrong: `violation`; what is allowed: `access`, `auth`, `config`;
+//! * the grammar of topics: `topic`; the decision points: `seam`.
 //!
 //! Never the case: a clock, a socket, a task, a thread, randomness from the operating system, an order that
 //! depends on a hash.
 
 pub mod access;
 pub mod auth;
+mod authenticate;
 mod choice;
 pub mod config;
 mod connect;

@@ -400,11 +400,14 @@ impl Broker {
     /// PUBREC or PUBREL with an identifier that no exchange has.
     fn unknown_identifier(&mut self, id: ConnectionId, answer: PacketType, packet_id: u16) {
         let version = self.connections.get(&id).map_or(ProtocolVersion::V5, |connection| connection.version);
+        let resumed = self.connections.get(&id).is_some_and(|connection| connection.resumed);
         let reason = match (version, self.config.unknown_identifier) {
-            (ProtocolVersion::V5, UnknownIdentifier::Answer00) => ReasonCode::SUCCESS,
+            (ProtocolVersion::V5, UnknownIdentifier::Answer00) if resumed => ReasonCode::SUCCESS,
             (ProtocolVersion::V5, _) => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
             // PUBREL is owed its PUBCOMP even if the exchange is over: a PUBCOMP may have been lost (MQTT-4.3.3-2).
-            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => return self.violated(id, Violation::IdentifierUnknown),
+            (_, UnknownIdentifier::Close) if answer != PacketType::Pubcomp => {
+                return self.violated(id, Violation::IdentifierUnknown);
+            }
             _ => ReasonCode::SUCCESS,
         };
         self.acknowledge(id, answer, packet_id, reason, Violation::IdentifierUnknown.text());

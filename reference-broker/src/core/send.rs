@@ -76,7 +76,10 @@ impl Broker {
             Diagnostics::Errors => reason.is_error(),
             Diagnostics::All => true,
         };
-        let Some(connection) = self.connections.get(&id).filter(|_| wanted) else { return };
+        if !wanted {
+            return;
+        }
+        let Some(connection) = self.connections.get(&id) else { return };
         let allowed =
             connection.wants_diagnostics || matches!(kind, PacketType::Connack | PacketType::Disconnect);
         if connection.version != ProtocolVersion::V5 || !allowed {

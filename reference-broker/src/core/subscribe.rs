@@ -188,6 +188,9 @@ impl Broker {
         {
             self.state.unlink(id, filter, held.group);
         }
+        if let Some(held) = before {
+            self.renumber(id, kind, held.grant.id, grant.id);
+        }
         let group = match kind {
             Kind::Shared(shared) => {
                 let group = self.state.tree.group(&mut self.state.groups, shared.share, shared.filter);
@@ -222,6 +225,33 @@ impl Broker {
             retained.extend(found.into_iter().map(|message| (message, grant)));
         }
         ReasonCode(qos.number())
+    }
+
+    /// Gives deliveries that are owed the new Subscription Identifier of their subscription, so that none is
+    /// sent with the old one after others had the new one (U5-82).
+    fn renumber(&mut self, id: SessionId, kind: Kind<'_>, old: u32, new: u32) {
+        if old == 0 || old == new {
+            return;
+        }
+        let (pattern, shared) = match kind {
+            Kind::Shared(shared) => (shared.filter, true),
+            Kind::Plain(filter) => (filter, false),
+            Kind::Malformed => return,
+        };
+        let Some(session) = self.state.sessions.get_mut(id) else { return };
+        let outbox = &mut session.outbox;
+        let owed = outbox.in_flight.iter_mut().map(|flight| &mut flight.delivery).chain(&mut outbox.queue);
+        for delivery in owed.filter(|delivery| delivery.share.is_some() == shared) {
+            let Some(place) = delivery.ids.iter().position(|id| *id == old) else { continue };
+            if !topic::matches(pattern, delivery.message.view().topic) {
+                continue;
+            }
+            if new == 0 {
+                delivery.ids.remove(place);
+            } else {
+                delivery.ids[place] = new;
+            }
+        }
     }
 
     /// Sends the retained messages of new subscriptions, with RETAIN 1 (U5-73; MQTT-3.3.1-8 in 3.1.1).

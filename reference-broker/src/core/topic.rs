@@ -1,6 +1,6 @@
 //! The grammar of Topic Names and Topic Filters (section 4.7) and of shared subscriptions (section 4.8.2).
 //!
-//! Text in, answers out. [`matches`] is the definition of matching, written to be read; the broker itself
+//! Text in, answers out. [`matches`](fn@matches) is the definition of matching, written to be read; the broker itself
 //! asks the subscription tree, which must agree with it.
 
 /// The level separator.

@@ -67,7 +67,9 @@ impl Target {
         let wrong = |why: &str| LiveError::Url { url: url.to_string(), why: why.to_string() };
         let rest = match url.split_once("://") {
             Some(("mqtt" | "tcp", rest)) => rest,
-            Some((scheme, _)) => return Err(wrong(&format!("only mqtt:// can be tested yet, not {scheme}://"))),
+            Some((scheme, _)) => {
+                return Err(wrong(&format!("only mqtt:// can be tested yet, not {scheme}://")));
+            }
             None => url,
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -197,7 +199,11 @@ impl Default for LiveOptions<'_> {
             max_wait: Duration::from_secs(60),
             tolerance: None,
             // Real links have a latency of their own.
-            stage: StageOptions { latency: Duration::ZERO, ..StageOptions::default() },
+            stage: StageOptions {
+                latency: Duration::ZERO,
+                quiet: Duration::from_millis(400),
+                ..StageOptions::default()
+            },
             reruns: 3,
             logs: None,
             assay: None,
@@ -321,7 +327,9 @@ impl fmt::Display for LiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LiveError::Url { url, why } => write!(f, "`{url}` is no address of a broker: {why}"),
-            LiveError::Resolve { url, error } => write!(f, "the broker's address {url} leads nowhere: {error}"),
+            LiveError::Resolve { url, error } => {
+                write!(f, "the broker's address {url} leads nowhere: {error}")
+            }
             LiveError::Refused { url } => write!(f, "no broker accepts connections at {url}"),
             LiveError::Silent { url } => {
                 write!(f, "{url} accepts connections, but nothing there answers a CONNECT with a CONNACK")
@@ -374,9 +382,15 @@ impl Wire for Tcp {
 fn crash_of(plan: &Plan, history: &History, log: Vec<String>) -> Crash {
     // Connections end a moment before the process is known to have ended; answers end before that.
     let events = history.events();
-    let answered = events.iter().rposition(|event| matches!(event.fact, Fact::Received { .. } | Fact::Opened(_)));
+    let answered =
+        events.iter().rposition(|event| matches!(event.fact, Fact::Received { .. } | Fact::Opened(_)));
     let last = (answered.map_or(0, |at| at + 1)..events.len())
-        .find(|at| matches!(events[*at].fact, Fact::Closed { by: crate::history::EndedBy::Broker, .. } | Fact::BrokerDied))
+        .find(|at| {
+            matches!(
+                events[*at].fact,
+                Fact::Closed { by: crate::history::EndedBy::Broker, .. } | Fact::BrokerDied
+            )
+        })
         .unwrap_or(events.len());
     let sent = last_sent_before(history, last);
     let client = sent.as_ref().and_then(|(link, _)| history.client_of(*link));
@@ -407,7 +421,9 @@ mod tests {
             let Ok(Target::Address { addresses, .. }) = Target::from_url(url) else { panic!("{url}") };
             assert_eq!(addresses, [expected.parse().expect("an address")], "{url}");
         }
-        let Ok(Target::Address { credentials, .. }) = Target::from_url("mqtt://me:a:b@127.0.0.1") else { panic!() };
+        let Ok(Target::Address { credentials, .. }) = Target::from_url("mqtt://me:a:b@127.0.0.1") else {
+            panic!()
+        };
         let credentials = credentials.expect("they are there");
         assert_eq!((credentials.user_name.as_str(), credentials.password.as_str()), ("me", "a:b"));
         for wrong in ["mqtts://127.0.0.1", "mqtt://", "mqtt://127.0.0.1:port", "mqtt://127.0.0.1:1883/path"] {

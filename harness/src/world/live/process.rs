@@ -106,13 +106,19 @@ impl fmt::Display for StartError {
         match self {
             StartError::Missing { program, looked, install } => {
                 let places: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
-                write!(f, "the broker's program `{program}` does not exist (looked in {})", places.join(", "))?;
+                write!(
+                    f,
+                    "the broker's program `{program}` does not exist (looked in {})",
+                    places.join(", ")
+                )?;
                 if !install.is_empty() {
                     write!(f, "; install the package {}", install.join(" or "))?;
                 }
                 Ok(())
             }
-            StartError::Spawn { program, error } => write!(f, "the broker's program `{program}` cannot be run: {error}"),
+            StartError::Spawn { program, error } => {
+                write!(f, "the broker's program `{program}` cannot be run: {error}")
+            }
             StartError::PortInUse(port) => write!(f, "port {port} is in use by another process"),
             StartError::NoPort => write!(f, "no free port from {} to {}", PORTS.start, PORTS.end - 1),
             StartError::Exited { command, status, log } => {
@@ -120,7 +126,11 @@ impl fmt::Display for StartError {
                 tail(f, log)
             }
             StartError::Unready { command, within, accepts, log } => {
-                let what = if *accepts { "accepts connections but sends no CONNACK" } else { "accepts no connection" };
+                let what = if *accepts {
+                    "accepts connections but sends no CONNACK"
+                } else {
+                    "accepts no connection"
+                };
                 write!(f, "the broker is not ready after {within:?}: `{command}` runs, {what}")?;
                 tail(f, log)
             }
@@ -149,7 +159,10 @@ impl Yard {
     }
 
     /// Starts a server on fresh data, with these settings of the reference broker.
-    pub(super) async fn start(self: &Rc<Self>, settings: &[(String, String)]) -> Result<Rc<Server>, StartError> {
+    pub(super) async fn start(
+        self: &Rc<Self>,
+        settings: &[(String, String)],
+    ) -> Result<Rc<Server>, StartError> {
         let number = self.servers.get();
         self.servers.set(number + 1);
         let port = match self.profile.start.port {
@@ -271,7 +284,11 @@ impl Server {
     /// Whether the process ended by itself.
     pub(super) fn has_died(&self) -> bool {
         self.given_up.get()
-            || self.running.borrow().as_ref().is_some_and(|running| running.has_ended() && !running.wanted.get())
+            || self
+                .running
+                .borrow()
+                .as_ref()
+                .is_some_and(|running| running.has_ended() && !running.wanted.get())
     }
 
     /// Whether it ended by itself, or does so within a moment: its connections end a little earlier.
@@ -392,7 +409,8 @@ impl Server {
         }
         let start = self.starts.get() + 1;
         self.starts.set(start);
-        let files = |error: io::Error| StartError::Files(format!("the broker's files cannot be written: {error}"));
+        let files =
+            |error: io::Error| StartError::Files(format!("the broker's files cannot be written: {error}"));
         let data = self.dir.path().join("data");
         fs::create_dir_all(&data).map_err(files)?;
         let config = self.dir.path().join("config");
@@ -434,7 +452,10 @@ impl Server {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| StartError::Spawn { program: program.display().to_string(), error: error.to_string() })?;
+            .map_err(|error| StartError::Spawn {
+                program: program.display().to_string(),
+                error: error.to_string(),
+            })?;
         let command = words.join(" ");
         let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else {
             return Err(StartError::Spawn { program: command, error: "it has no process number".into() });
@@ -470,7 +491,8 @@ impl Server {
         .collect();
         let mut accepts = false;
         for attempt in 0.. {
-            let version = versions.get(attempt % versions.len().max(1)).copied().unwrap_or(ProtocolVersion::V3_1_1);
+            let version =
+                versions.get(attempt % versions.len().max(1)).copied().unwrap_or(ProtocolVersion::V3_1_1);
             let id = format!("assayprobe{:x}", self.yard.nonce & 0xFF_FFFF);
             let answer = probe(self.address, version, &id, profile.credentials.as_ref()).await;
             if let Some(status) = *first.borrow_and_update() {
@@ -513,7 +535,14 @@ fn find_program(name: &str) -> Result<PathBuf, Vec<PathBuf>> {
     }
     // The environment of the command is where its programs come from.
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/bin", "/opt/homebrew/sbin", "/opt/homebrew/bin"];
+    let more = [
+        "/usr/sbin",
+        "/usr/local/sbin",
+        "/sbin",
+        "/usr/local/bin",
+        "/opt/homebrew/sbin",
+        "/opt/homebrew/bin",
+    ];
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     for folder in more {
         let folder = PathBuf::from(folder);
@@ -572,7 +601,9 @@ pub(super) async fn version_of(profile: &Profile) -> Option<String> {
     let output = timeout(Duration::from_secs(5), command.output()).await.ok()?.ok()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).map(|line| without_colours(line.trim()))
+    text.lines()
+        .find(|line| line.contains(|c: char| c.is_ascii_digit()))
+        .map(|line| without_colours(line.trim()))
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ use crate::world::drive::{Control, Reporter, drive};
 use super::probe::{Probe, Traces, probe};
 use super::process::{Server, Yard, version_of};
 use super::sort::{Place, place};
-use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, Tcp, crash_of};
+use super::{
+    Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, Tcp, crash_of,
+};
 
 /// How often the dispatcher looks whether the run was interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -228,8 +230,7 @@ impl Session<'_, '_> {
                 Some(path) => path.clone(),
                 None => std::env::current_exe().map_err(LiveError::System)?,
             };
-            let yard =
-                Yard::new((**profile).clone(), assay, self.logs.path.clone(), self.options.nonce);
+            let yard = Yard::new((**profile).clone(), assay, self.logs.path.clone(), self.options.nonce);
             self.yard = Some(Rc::new(yard));
         }
         self.listen_to_signals();
@@ -287,7 +288,8 @@ impl Session<'_, '_> {
                 self.hand_out(number, None);
             }
         }
-        let keep = !self.summary.unexplained.is_empty() || !self.deaths.is_empty() || self.summary.lost.is_some();
+        let keep =
+            !self.summary.unexplained.is_empty() || !self.deaths.is_empty() || self.summary.lost.is_some();
         self.summary.logs = self.logs.close(keep);
         self.summary
     }
@@ -538,7 +540,8 @@ impl Session<'_, '_> {
             0 | 1 => String::new(),
             count => format!(", which ran beside {} others", count - 1),
         };
-        let reason = format!("the broker at {} accepts no connection any more since {name}{beside}", self.address);
+        let reason =
+            format!("the broker at {} accepts no connection any more since {name}{beside}", self.address);
         let crash = crash_of(&slot.plan, &run.played.history, Vec::new());
         let alone = together <= 1;
         if alone {
@@ -651,7 +654,8 @@ impl Errand {
 
     /// The last output of a process that ended by itself.
     async fn death(&self, played: &Played, server: &Server) -> Option<Vec<String>> {
-        let died = if played.findings.is_empty() { server.has_died() } else { server.dies_within(DYING).await };
+        let died =
+            if played.findings.is_empty() { server.has_died() } else { server.dies_within(DYING).await };
         died.then(|| server.log())
     }
 
@@ -659,7 +663,8 @@ impl Errand {
     async fn answers(&self, address: SocketAddr) -> bool {
         for _ in 0..QUESTIONS {
             for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
-                if probe(address, version, &self.client_id, self.credentials.as_ref()).await == Probe::Answers {
+                if probe(address, version, &self.client_id, self.credentials.as_ref()).await == Probe::Answers
+                {
                     return true;
                 }
             }
@@ -670,7 +675,8 @@ impl Errand {
 
     async fn clear(&self, played: &Played, address: SocketAddr) {
         let plan = &self.plan;
-        let version = |client: u32| plan.clients.get(client as usize).map_or(plan.version, |client| client.version);
+        let version =
+            |client: u32| plan.clients.get(client as usize).map_or(plan.version, |client| client.version);
         let traces = Traces::of(&played.history, version);
         traces.clear(address, &self.client_id, self.credentials.as_ref()).await;
     }

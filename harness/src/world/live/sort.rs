@@ -23,7 +23,11 @@ pub(super) enum Place {
 }
 
 /// Fits a case to a target.
-pub(super) fn place(case: &LiveCase, target: &Target, options: &LiveOptions<'_>) -> Result<(Plan, Place), Vec<PlanProblem>> {
+pub(super) fn place(
+    case: &LiveCase,
+    target: &Target,
+    options: &LiveOptions<'_>,
+) -> Result<(Plan, Place), Vec<PlanProblem>> {
     let alone = unprefixable(&case.scenario) || !case.scenario.config.is_empty();
     let process = matches!(target, Target::Profile(_));
     let nonce = options.nonce;

@@ -1,9 +1,9 @@
 //! Named bugs that can be switched on, one at a time: what a conformance suite must catch.
 //!
 //! Only with the feature `defects`; an ordinary build has nothing of this. The core asks at its
-//! [seams](super::seam), and here the active defect answers: [`seams`] single decisions, [`packets`] whole
-//! packets on their way in and out, [`matching`] which subscriptions match, [`repair`] malformed packets that
-//! ought to be refused, [`moments`] the state itself. [`table`] says what there is and which statements each
+//! seams, and here the active defect answers: `seams` single decisions, `packets` whole
+//! packets on their way in and out, `matching` which subscriptions match, `repair` malformed packets that
+//! ought to be refused, `moments` the state itself. `table` says what there is and which statements each
 //! defect breaks.
 
 mod matching;

@@ -286,7 +286,7 @@ defects! {
     BadClientClosesOthers "bad-client-closes-others" "An error of one client closes all connections." ["U3-13"] ["U5-45"]
     MaximumQosNotKept "maximum-qos-not-kept" "QoS above the Maximum QoS is accepted." [] ["U5-16"]
     RetainNotRefused "retain-not-refused" "RETAIN is accepted where it is not supported." [] ["U5-17"]
-    DisconnectNotClosed "disconnect-not-closed" "The connection stays open after the client's DISCONNECT." ["U3-10"] ["U5-37"]
+    DisconnectNotClosed "disconnect-not-closed" "The client's DISCONNECT is ignored." ["U3-10" "MQTT-3.14.4-3" "MQTT-3.1.2-10"] ["U5-37" "MQTT-3.14.4-3" "MQTT-3.1.2-10"]
     DisconnectTwice "disconnect-twice" "The server sends DISCONNECT twice." [] ["MQTT-3.14.4-1"]
     DisconnectWithExpiry "disconnect-with-expiry" "The server sends a Session Expiry Interval in DISCONNECT." [] ["MQTT-3.14.2-2"]
     DisconnectClientReason "disconnect-client-reason" "The server sends DISCONNECT 0x04." [] ["MQTT-3.14.2-1"]

@@ -186,3 +186,14 @@ fn a_session_changes_its_version_and_a_smaller_window_is_kept() {
     assert_eq!(&*world.publish(client).payload, b"3");
     world.nothing(client);
 }
+
+#[test]
+fn an_unknown_identifier_may_be_answered_with_success_after_a_resume_only() {
+    let mut world = World::with(&[("unknown-identifier", "answer-0x00")]);
+    for expected in [ReasonCode::PACKET_IDENTIFIER_NOT_FOUND, ReasonCode::SUCCESS] {
+        let client = world.connect(resuming(V5, "c"));
+        world.send(client, Packet::Pubrel(Ack::success(9)));
+        assert!(matches!(world.packet(client), Packet::Pubcomp(ack) if ack.reason == expected));
+        world.lose(client);
+    }
+}

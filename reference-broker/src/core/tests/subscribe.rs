@@ -213,3 +213,21 @@ fn an_unauthorised_publish_reaches_nobody() {
         world.nothing(witness);
     }
 }
+
+#[test]
+fn a_message_is_not_sent_again_with_an_identifier_that_was_replaced() {
+    let mut world = World::new();
+    let publisher = world.connect(clean(V5, "p"));
+    let client = world.connect(resuming(V5, "c"));
+    world.subscribe_with(client, "a", options(AtLeastOnce), Some(1));
+    world.send(publisher, Packet::Publish(message("a", "old", AtLeastOnce, 1)));
+    assert_eq!(world.publish(client).properties.number(PropertyId::SubscriptionIdentifier), Some(1));
+    world.subscribe_with(client, "a", options(AtLeastOnce), Some(2));
+    world.send(publisher, Packet::Publish(message("a", "new", AtLeastOnce, 2)));
+    assert_eq!(world.publish(client).properties.number(PropertyId::SubscriptionIdentifier), Some(2));
+    world.lose(client);
+    let client = world.connect(resuming(V5, "c"));
+    for _ in 0..2 {
+        assert_eq!(world.publish(client).properties.number(PropertyId::SubscriptionIdentifier), Some(2));
+    }
+}

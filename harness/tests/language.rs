@@ -1,0 +1,139 @@
+//! The scenario language: mistakes are all shown at once, each at its place; the schema agrees with the reader.
+
+use std::path::{Path, PathBuf};
+
+use assay::scenario::{Suite, SuiteError, parse_file, schema};
+use assay::text::SourceText;
+
+fn suite_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+fn problems(text: &str) -> String {
+    match parse_file("test", SourceText::new("test.yaml", text)) {
+        Ok(_) => panic!("it has mistakes"),
+        Err(problems) => problems.to_string(),
+    }
+}
+
+#[test]
+fn five_mistakes_are_shown_at_once() {
+    insta::assert_snapshot!(problems(
+        r#"title: Five mistakes
+requirements:
+  v5: [MQTT-4.3.3-99]
+clients:
+  publisher: { sesion: persistent }
+steps:
+  - publsher: connect
+  - publisher: { publish: a/b, qos: high, payload: x }
+  - wait: 2
+"#
+    ));
+}
+
+#[test]
+fn mistakes_in_steps_name_the_nearest_word() {
+    insta::assert_snapshot!(problems(
+        r#"title: Words
+requirements: { v5: [MQTT-4.8.0-2], v3.1.1: [MQTT-3.1.4-4] }
+clients: { a: {} }
+steps:
+  - a: conect
+  - a: { send: PUBLSIH, topic: t }
+  - a: { expect: PUBACK, packet_id: nobody, reson: Success }
+  - a: { expect: nothing }
+  - a: { send_bytes: "36 remainig" }
+  - broker: killl
+  - when: { packet: PUBREC, from: broker, to: a, is: gone, do: reset }
+  - partition: { from: a, to: a }
+verify:
+  - exactly_one: { payload: x, to: a }
+"#
+    ));
+}
+
+#[test]
+fn what_only_one_version_has_is_refused_in_the_other() {
+    insta::assert_snapshot!(problems(
+        r#"title: Versions
+requirements: { v5: [MQTT-3.8.4-1], v3.1.1: [MQTT-3.8.4-1] }
+clients: { a: { session_expiry: 10s } }
+steps:
+  - a: connect
+  - a: { subscribe: t, no_local: true }
+  - a: { expect: DISCONNECT, reason: Session taken over }
+"#
+    ));
+}
+
+#[test]
+fn cases_bind_what_they_use() {
+    insta::assert_snapshot!(problems(
+        r#"title: Cases
+requirements: { v5: [MQTT-3.8.4-1] }
+cases:
+  one: { topic: a, surplus: 1 }
+  two: { topik: b }
+clients: { a: {} }
+steps:
+  - a: connect
+  - a: { subscribe: $topic }
+"#
+    ));
+}
+
+#[test]
+fn no_yaml_is_one_problem_with_a_place() {
+    insta::assert_snapshot!(problems("title: [open\nsteps: }\n"));
+}
+
+#[test]
+fn the_whole_suite_is_without_mistakes_and_fits_the_schema() {
+    let suite = match Suite::load(&suite_folder(), &[]) {
+        Ok(suite) => suite,
+        Err(error) => panic!("{error}"),
+    };
+    assert!(suite.files.len() >= 80, "{} files", suite.files.len());
+    let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    for file in &suite.files {
+        let value: serde_json::Value = serde_yaml::from_str(&file.source.text).expect("it is YAML");
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}:\n{}", file.source.name, errors.join("\n"));
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_reader_refuses() {
+    let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    for wrong in [
+        serde_json::json!({ "title": "t", "clients": {}, "steps": [], "sceps": [] }),
+        serde_json::json!({ "title": 1, "clients": {}, "steps": [] }),
+        serde_json::json!({ "title": "t", "clients": { "a": { "sesion": "clean" } }, "steps": [] }),
+        serde_json::json!({ "title": "t", "clients": { "a": {} }, "steps": [{ "a": { "publish": "t", "qos": 3 } }] }),
+        serde_json::json!({ "title": "t", "clients": { "a": {} }, "steps": [{ "wait": "2" }] }),
+    ] {
+        assert!(!validator.is_valid(&wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_there_is_answered_with_the_nearest() {
+    let error = Suite::load(&suite_folder(), &["qos/downgrad".into()]).expect_err("there is none");
+    assert!(
+        matches!(&error, SuiteError::NotFound { nearest: Some(near), .. } if near == "qos/downgrade"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_embedded_suite_is_that_of_the_folder() {
+    let folder = Suite::load(&suite_folder(), &[]).expect("the folder");
+    let embedded = Suite::embedded(&[]).expect("the embedded one");
+    let names =
+        |suite: &Suite| suite.scenarios().map(|(_, scenario)| scenario.full_name()).collect::<Vec<_>>();
+    assert_eq!(names(&folder), names(&embedded));
+}

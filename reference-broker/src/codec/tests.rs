@@ -1,1 +1,0 @@
-//! Tests of the codec; vectors cite the section they come from.
