@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 
 // ---- the broker ----
 
-/// A stream whose reader ends the process when it reads `poison`.
+/// A stream whose reader ends the process when it reads `poison`, and halts it when it reads `frozen`.
 struct Mortal(TcpStream);
 
 impl AsyncRead for Mortal {
@@ -41,6 +41,11 @@ impl AsyncRead for Mortal {
         if buffer.filled()[before..].windows(6).any(|bytes| bytes == b"poison") {
             eprintln!("assertion failed: nobody sends poison");
             std::process::abort();
+        }
+        if buffer.filled()[before..].windows(6).any(|bytes| bytes == b"frozen") {
+            loop {
+                std::thread::park();
+            }
         }
         read
     }
@@ -222,6 +227,25 @@ fn a_broker_that_dies_is_named_with_the_packet_and_the_rest_is_judged() {
     assert!(crash.log.iter().any(|line| line.contains("nobody sends poison")), "{:?}", crash.log);
     assert!(summary.logs.as_ref().is_some_and(|path| path.is_dir()), "the output is kept");
     let _ = std::fs::remove_dir_all(summary.logs.expect("a folder"));
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+#[test]
+fn a_broker_that_hangs_is_ended_and_the_rest_is_judged() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let mut scenarios: Vec<Scenario> = (0..3).map(ordinary).collect();
+    let hangs = DEADLY.replace("poison, qos: 1", "frozen, qos: 1, within: 1s");
+    scenarios.push(scenario("hangs", &hangs));
+    let (outcomes, summary) = all(&target, scenarios, &options(9));
+    assert!(summary.unexplained.is_empty() && summary.lost.is_none(), "{summary:?}");
+    for outcome in &outcomes[..3] {
+        assert_eq!(outcome.verdict(), Verdict::Pass, "{}: {:?}", outcome.plan.full_name(), outcome.attempts);
+    }
+    let crash = outcomes[3].crash.as_ref().expect("it ended the broker's service");
+    assert_eq!((outcomes[3].verdict(), crash.client.as_deref()), (Verdict::Fail, Some("killer")));
+    assert!(crash.log.iter().any(|line| line.contains("answers no CONNECT any more")), "{:?}", crash.log);
+    let _ = std::fs::remove_dir_all(summary.logs.expect("it is kept"));
     assert!(left(pids.path()).is_empty(), "processes are left");
 }
 

@@ -96,7 +96,7 @@ fn ask(null: Null, step: usize, alone: usize) {
     assert!(asked > 20);
     let target = Target::from_url(&format!("mqtt://{}", start(null))).expect("an address");
     let options = LiveOptions {
-        jobs: 64,
+        jobs: 128,
         max_wait: Duration::from_secs(3),
         reruns: 0,
         stage: StageOptions { patience: Duration::from_secs(2), ..LiveOptions::default().stage },
@@ -139,20 +139,20 @@ fn needs_connack_only(
 
 #[test]
 fn nothing_passes_on_one_that_closes() {
-    ask(Null::Closes, 10, 6);
+    ask(Null::Closes, 16, 3);
 }
 
 #[test]
 fn nothing_passes_on_one_that_stays_silent() {
-    ask(Null::Silent, 20, 2);
+    ask(Null::Silent, 20, 1);
 }
 
 #[test]
 fn nothing_passes_on_one_that_answers_garbage() {
-    ask(Null::Garbage, 15, 3);
+    ask(Null::Garbage, 20, 1);
 }
 
 #[test]
 fn nothing_passes_on_one_that_echoes() {
-    ask(Null::Echoes, 20, 2);
+    ask(Null::Echoes, 20, 1);
 }

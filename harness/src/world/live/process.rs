@@ -183,6 +183,7 @@ impl Yard {
             running: RefCell::new(None),
             dir,
             given_up: Cell::new(false),
+            paused: Cell::new(false),
             last_log: RefCell::new(None),
             reporters: RefCell::new(Vec::new()),
         });
@@ -267,8 +268,10 @@ pub(super) struct Server {
     /// Dropped before the folder that it writes to.
     running: RefCell<Option<Running>>,
     dir: TempDir,
-    /// It was found to answer no more, and counts as dead.
+    /// It was found to answer no more, or does not start on its own data, and counts as dead.
     given_up: Cell<bool>,
+    /// The plan halted it.
+    paused: Cell<bool>,
     last_log: RefCell<Option<PathBuf>>,
     /// Who wants to know what happens to the process.
     reporters: RefCell<Vec<Reporter>>,
@@ -303,11 +306,25 @@ impl Server {
         true
     }
 
+    /// Whether it should be there for everyone: the plan has neither ended nor halted it.
+    pub(super) fn should_answer(&self) -> bool {
+        self.running.borrow().is_some() && !self.paused.get()
+    }
+
     /// Ends a process that runs but answers nobody: for everyone on it, it has died.
     pub(super) fn give_up(&self) {
-        if !self.given_up.replace(true) {
+        if !self.has_died() {
+            self.given_up.set(true);
+            self.note("it runs, but answers no CONNECT any more");
             self.signal(Signal::KILL);
             self.tell(BrokerEvent::Died);
+        }
+    }
+
+    /// Adds a line of ours to the output of the last start.
+    fn note(&self, text: &str) {
+        if let Some(log) = &*self.last_log.borrow() {
+            append(log, &format!("assay: {text}\n"));
         }
     }
 
@@ -331,10 +348,12 @@ impl Server {
                 self.start_again().await;
             }
             BrokerAct::Pause => {
+                self.paused.set(true);
                 self.signal(Signal::STOP);
                 self.tell(BrokerEvent::Paused);
             }
             BrokerAct::Resume => {
+                self.paused.set(false);
                 self.signal(Signal::CONT);
                 self.tell(BrokerEvent::Resumed);
             }
@@ -346,9 +365,8 @@ impl Server {
             Ok(()) => self.tell(BrokerEvent::Started),
             // A broker that does not come up again on its own data has failed as much as one that dies.
             Err(error) => {
-                if let Some(log) = &*self.last_log.borrow() {
-                    append(log, &format!("assay: {error}\n"));
-                }
+                self.note(&error.to_string());
+                self.given_up.set(true);
                 self.tell(BrokerEvent::Died);
             }
         }
@@ -407,6 +425,7 @@ impl Server {
         if !is_free(self.address.port()) {
             return Err(StartError::PortInUse(self.address.port()));
         }
+        self.paused.set(false);
         let start = self.starts.get() + 1;
         self.starts.set(start);
         let files =

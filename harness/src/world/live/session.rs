@@ -37,6 +37,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 const DYING: Duration = Duration::from_millis(150);
 /// Questions to a broker after a case that went wrong, before it is given up.
 const QUESTIONS: usize = 5;
+/// So many of them may go unanswered on a connection that was accepted.
+const MOST_SILENCES: usize = 4;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The exit code of a program that Ctrl-C ended.
@@ -337,7 +339,7 @@ impl Session<'_, '_> {
     /// The address at which a broker answers.
     async fn find(&self, addresses: &[SocketAddr]) -> Result<SocketAddr, Probe> {
         let mut worst = Probe::Refuses;
-        for _ in 0..QUESTIONS {
+        for round in 0..QUESTIONS {
             for address in addresses {
                 for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
                     match probe(*address, version, &self.probe_id(), self.target.credentials()).await {
@@ -347,7 +349,8 @@ impl Session<'_, '_> {
                     }
                 }
             }
-            if self.is_interrupted() {
+            // Who accepts connections is up, and had the time that an answer takes.
+            if self.is_interrupted() || (worst == Probe::Silent && round > 0) {
                 break;
             }
             sleep(PAUSE).await;
@@ -602,13 +605,7 @@ impl Errand {
     /// On a broker that others use at the same time.
     async fn beside_others(self, server: Rc<Server>) -> Run {
         let (played, real) = self.play(server.address, Some(Rc::clone(&server))).await;
-        let mut died = self.death(&played, &server).await;
-        if died.is_none() && !played.findings.is_empty() && !self.answers(server.address).await {
-            if !server.has_died() {
-                server.give_up();
-            }
-            died = Some(server.log());
-        }
+        let died = self.death(&played, &server).await;
         if died.is_none() {
             self.clear(&played, server.address).await;
         }
@@ -651,21 +648,33 @@ impl Errand {
         (played, began.elapsed())
     }
 
-    /// The last output of a process that ended by itself.
+    /// The last output of a process that ended by itself, or that answers nobody any more.
     async fn death(&self, played: &Played, server: &Server) -> Option<Vec<String>> {
-        let died =
-            if played.findings.is_empty() { server.has_died() } else { server.dies_within(DYING).await };
-        died.then(|| server.log())
+        let suspicious = !played.findings.is_empty();
+        if server.has_died() || (suspicious && server.dies_within(DYING).await) {
+            return Some(server.log());
+        }
+        if suspicious && server.should_answer() && !self.answers(server.address).await {
+            server.give_up();
+            return Some(server.log());
+        }
+        None
     }
 
     /// Whether the broker still answers somebody who has done nothing wrong.
     async fn answers(&self, address: SocketAddr) -> bool {
+        let mut silences = 0;
         for _ in 0..QUESTIONS {
             for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
-                if probe(address, version, &self.client_id, self.credentials.as_ref()).await == Probe::Answers
-                {
-                    return true;
+                match probe(address, version, &self.client_id, self.credentials.as_ref()).await {
+                    Probe::Answers => return true,
+                    Probe::Silent => silences += 1,
+                    Probe::Refuses => {}
                 }
+            }
+            // Each silence took a while already.
+            if silences >= MOST_SILENCES {
+                break;
             }
             sleep(PAUSE).await;
         }
