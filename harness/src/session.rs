@@ -7,13 +7,13 @@ use std::time::Duration;
 use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::{Config, Time};
 
-use crate::check::check;
+use crate::check::{always_on, check};
 use crate::history::{Digest, History};
 use crate::network::Random;
 use crate::run::StageOptions;
 use crate::scenario::{Capability, Plan, PlanOptions, Scenario, Suite, WorldKind};
 use crate::verdict::{Finding, Verdict, verdict_of};
-use crate::world;
+use crate::world::{self, Played};
 
 /// One scenario-case in one protocol version.
 #[derive(Debug, Clone)]
@@ -69,9 +69,27 @@ impl Outcome {
         }
     }
 
-    /// A job that was played, judged by its history.
+    /// A job that was played, judged by its history alone.
     pub fn judged(index: usize, plan: Plan, history: History, real: Duration) -> Outcome {
         let findings = check(&plan, &history);
+        Outcome::concluded(index, plan, history, findings, real)
+    }
+
+    /// A job that was played just now. What its own judge found on the way is what another one would find in the
+    /// history (a test holds them to that), so it is not asked again.
+    fn played(index: usize, plan: Plan, played: Played, real: Duration) -> Outcome {
+        let mut findings = played.findings;
+        findings.extend(always_on(&plan, &played.history));
+        Outcome::concluded(index, plan, played.history, findings, real)
+    }
+
+    fn concluded(
+        index: usize,
+        plan: Plan,
+        history: History,
+        findings: Vec<Finding>,
+        real: Duration,
+    ) -> Outcome {
         let verdict = verdict_of(&findings);
         let reason = findings
             .iter()
@@ -191,7 +209,7 @@ pub fn play_simulated(job: &Job<'_>, world: WorldKind, config: &Config) -> Outco
         WorldKind::Sim => world::sim::play(&plan, job.seed, stage_options, config),
         _ => world::core::play(&plan, job.seed, stage_options, config),
     };
-    Outcome::judged(job.index, plan, played.history, started.elapsed())
+    Outcome::played(job.index, plan, played, started.elapsed())
 }
 
 /// Plays jobs in a simulated world on `threads` threads. `each` sees the outcomes in the order of the jobs,

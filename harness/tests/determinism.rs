@@ -53,3 +53,23 @@ fn the_sim_world_repeats_itself() {
     let jobs = &jobs[..jobs.len().min(60)];
     assert_eq!(digests(jobs, WorldKind::Sim, 1), digests(jobs, WorldKind::Sim, 2));
 }
+
+#[test]
+fn the_judge_finds_the_same_in_the_recorded_history() {
+    let suite = suite(&["qos", "will", "retained"]);
+    let mut failing = Config::default();
+    failing.set_defect("dup-copied").expect("a defect");
+    for config in [Config::default(), failing] {
+        let jobs = jobs(&suite, &Selection::default(), 5);
+        for job in &jobs {
+            let outcome = play_simulated(job, WorldKind::Core, &config);
+            let Some(plan) = &outcome.plan else { continue };
+            assert_eq!(
+                assay::check::check(plan, &outcome.history),
+                outcome.findings,
+                "{}",
+                job.scenario.full_name()
+            );
+        }
+    }
+}

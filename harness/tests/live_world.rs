@@ -1,7 +1,7 @@
 //! The live world's care for processes: a broker that dies of a packet, does not start, or has to end.
 //!
 //! The broker is the reference broker's shell inside this test's own executable: profiles start it again with
-//! the name of an ignored test, and the environment says what is wrong with it.
+//! the name of one test, and the environment says what is wrong with it.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -86,10 +86,13 @@ fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).and_then(|value| value.into_string().ok())
 }
 
+/// The broker that profiles of other tests start. In an ordinary run nobody asks for one.
 #[test]
-#[ignore = "a broker that profiles of other tests start"]
 fn broker() {
-    let Some(port) = variable("BROKER_PORT").and_then(|port| port.parse::<u16>().ok()) else { return };
+    let Some(port) = variable("BROKER_PORT").and_then(|port| port.parse::<u16>().ok()) else {
+        assert_eq!(variable("BROKER_IS"), None, "a profile that says what the broker is says its port as well");
+        return;
+    };
     if let Some(path) = variable("BROKER_PIDS") {
         std::fs::write(Path::new(&path).join(std::process::id().to_string()), "").expect("it can be written");
     }
@@ -116,7 +119,7 @@ fn broker() {
 /// A profile that starts the broker above, with more lines behind its command.
 fn profile(is: &str, more: &str, pids: &Path) -> Target {
     let text = format!(
-        "name: mortal\nstart:\n  command: ['{{assay}}', broker, --exact, --ignored, --nocapture]\n{more}\
+        "name: mortal\nstart:\n  command: ['{{assay}}', broker, --exact, --nocapture]\n{more}\
          env:\n  BROKER_PORT: '{{port}}'\n  BROKER_IS: {is}\n  BROKER_PIDS: {}\n",
         pids.display()
     );

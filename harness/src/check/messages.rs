@@ -7,6 +7,7 @@
 //! Messages are told apart by topic and payload. Where the same content was published more than once, only
 //! counts are judged.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -20,7 +21,16 @@ use super::{Findings, On, Seen, What, matches, pick};
 
 const BY: &str = "messages";
 
-type Content = (String, Vec<u8>);
+/// A topic and payload that occurred, by number.
+type Content = usize;
+
+/// What is known of one topic and payload.
+#[derive(Debug)]
+struct Message {
+    topic: String,
+    text: String,
+    published: Vec<Published>,
+}
 
 /// Filter, QoS, Retain As Published and No Local of a subscription that was asked for.
 type Asked = (String, u8, bool, bool);
@@ -91,7 +101,11 @@ struct Subscriber {
 
 pub(super) struct Messages<'p> {
     plan: &'p Plan,
-    published: BTreeMap<Content, Vec<Published>>,
+    messages: Vec<Message>,
+    /// Messages by the fingerprint of topic and payload.
+    index: BTreeMap<u128, Content>,
+    /// Exchanges without their acknowledgement: client, Packet Identifier and QoS, to message and publication.
+    open: BTreeMap<(usize, u16, QoS), (Content, usize)>,
     subscribers: Vec<Subscriber>,
     sender_aliases: BTreeMap<(Link, u32), String>,
     settled: Option<Time>,
@@ -110,7 +124,9 @@ impl<'p> Messages<'p> {
     pub(super) fn new(plan: &'p Plan) -> Messages<'p> {
         Messages {
             plan,
-            published: BTreeMap::new(),
+            messages: Vec::new(),
+            index: BTreeMap::new(),
+            open: BTreeMap::new(),
             subscribers: plan.clients.iter().map(|_| Subscriber::default()).collect(),
             sender_aliases: BTreeMap::new(),
             settled: None,
@@ -159,8 +175,8 @@ impl<'p> Messages<'p> {
                     forget(subscriber, seen.event);
                 }
                 if let Some(will) = &connect.will {
-                    let content = (will.topic.to_string(), will.payload.to_vec());
-                    self.published.entry(content).or_default().push(Published {
+                    let content = self.intern(&will.topic, &will.payload);
+                    self.messages[content].published.push(Published {
                         event: seen.event,
                         client: on.client,
                         packet_id: None,
@@ -198,18 +214,31 @@ impl<'p> Messages<'p> {
         }
     }
 
+    /// The number of a topic and payload.
+    fn intern(&mut self, topic: &str, payload: &[u8]) -> Content {
+        let key = fingerprint(topic, payload);
+        if let Some(content) = self.index.get(&key) {
+            return *content;
+        }
+        let content = self.messages.len();
+        self.messages.push(Message { topic: topic.to_string(), text: text(payload), published: Vec::new() });
+        self.index.insert(key, content);
+        content
+    }
+
     fn published(&mut self, on: On, publish: &Publish<'_>, seen: &Seen<'_>) {
         let topic = match publish.properties.number(PropertyId::TopicAlias) {
             Some(alias) if publish.topic.is_empty() => {
-                self.sender_aliases.get(&(on.link, alias)).cloned().unwrap_or_default()
+                Cow::Owned(self.sender_aliases.get(&(on.link, alias)).cloned().unwrap_or_default())
             }
             Some(alias) => {
                 self.sender_aliases.insert((on.link, alias), publish.topic.to_string());
-                publish.topic.to_string()
+                Cow::Borrowed(publish.topic.as_ref())
             }
-            None => publish.topic.to_string(),
+            None => Cow::Borrowed(publish.topic.as_ref()),
         };
-        let list = self.published.entry((topic, publish.payload.to_vec())).or_default();
+        let content = self.intern(&topic, &publish.payload);
+        let list = &mut self.messages[content].published;
         // A repetition of the same exchange is the same message.
         if publish.dup
             && let Some(before) = list
@@ -219,6 +248,9 @@ impl<'p> Messages<'p> {
         {
             before.repeated = true;
             return;
+        }
+        if let Some(id) = publish.packet_id {
+            self.open.insert((on.client, id, publish.qos), (content, list.len()));
         }
         list.push(Published {
             event: seen.event,
@@ -299,18 +331,8 @@ impl<'p> Messages<'p> {
     }
 
     fn acknowledged(&mut self, on: On, id: u16, qos: QoS, refused: bool, event: u32) {
-        let open = self
-            .published
-            .values_mut()
-            .flatten()
-            .filter(|it| {
-                it.client == on.client
-                    && it.packet_id == Some(id)
-                    && it.qos == qos
-                    && it.acknowledged.is_none()
-            })
-            .max_by_key(|it| it.event);
-        if let Some(published) = open {
+        if let Some((content, at)) = self.open.remove(&(on.client, id, qos)) {
+            let published = &mut self.messages[content].published[at];
             published.acknowledged = Some(event);
             published.refused = refused;
         }
@@ -321,13 +343,13 @@ impl<'p> Messages<'p> {
         let subscriber = &mut self.subscribers[on.client];
         let topic = match publish.properties.number(PropertyId::TopicAlias) {
             Some(alias) if publish.topic.is_empty() => {
-                subscriber.aliases.get(&alias).cloned().unwrap_or_default()
+                Cow::Owned(subscriber.aliases.get(&alias).cloned().unwrap_or_default())
             }
             Some(alias) => {
                 subscriber.aliases.insert(alias, publish.topic.to_string());
-                publish.topic.to_string()
+                Cow::Borrowed(publish.topic.as_ref())
             }
-            None => publish.topic.to_string(),
+            None => Cow::Borrowed(publish.topic.as_ref()),
         };
         let fresh = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(id)) => subscriber.held.insert(id),
@@ -337,14 +359,13 @@ impl<'p> Messages<'p> {
             return;
         }
         // Subscriptions of the same Client Identifier under another name of the plan count as well.
-        let id = subscriber.client_id.clone();
-        let mut filters: BTreeSet<String> = BTreeSet::new();
-        for other in &self.subscribers {
-            if other.client_id == id {
-                filters.extend(other.filters.iter().cloned());
-            }
-        }
-        if !filters.iter().any(|filter| matches(share(filter).0, &topic)) {
+        let id = &self.subscribers[on.client].client_id;
+        let matched = self
+            .subscribers
+            .iter()
+            .filter(|other| other.client_id == *id)
+            .any(|other| other.filters.iter().any(|filter| matches(share(filter).0, &topic)));
+        if !matched {
             let ids: &[&str] = if topic.starts_with('$') {
                 &["MQTT-4.7.2-1", "MQTT-3.3.2-3"]
             } else {
@@ -358,11 +379,11 @@ impl<'p> Messages<'p> {
                 vec![seen.event],
             );
         }
-        let content = (topic.clone(), publish.payload.to_vec());
-        let Some(published) = self.published.get(&content) else {
+        let content = self.index.get(&fingerprint(&topic, &publish.payload)).copied();
+        let Some(content) = content.filter(|content| !self.messages[*content].published.is_empty()) else {
             out.violation(
                 BY,
-                &[pick(version, "MQTT-3.3.2-3", "MQTT-3.3.2-3")],
+                &["MQTT-3.3.2-3"],
                 "messages that somebody published (phantom otherwise)",
                 format!("a message on {topic:?} that nobody published like that"),
                 vec![seen.event],
@@ -372,9 +393,9 @@ impl<'p> Messages<'p> {
         if !fresh {
             return;
         }
-        self.flags(on, publish, &topic, published, seen, out);
+        self.flags(on, publish, &topic, &self.messages[content].published, seen, out);
         let subscriber = &mut self.subscribers[on.client];
-        subscriber.order.push((content.clone(), publish.qos, seen.event, publish.dup, publish.retain));
+        subscriber.order.push((content, publish.qos, seen.event, publish.dup, publish.retain));
         subscriber.delivered.entry(content).or_default().push(Delivered {
             event: seen.event,
             qos: publish.qos,
@@ -480,7 +501,7 @@ impl<'p> Messages<'p> {
             let shares_id =
                 self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
             for (content, delivered) in &subscriber.delivered {
-                let Some(published) = self.published.get(content) else { continue };
+                let Message { topic, text, published } = &self.messages[*content];
                 // Retained messages come again with every subscription, wills at times that are not seen.
                 if published.iter().any(|it| it.retain || it.will)
                     || delivered.iter().any(|it| it.retain)
@@ -489,7 +510,7 @@ impl<'p> Messages<'p> {
                     continue;
                 }
                 let filters =
-                    subscriber.filters.iter().filter(|filter| matches(share(filter).0, &content.0)).count();
+                    subscriber.filters.iter().filter(|filter| matches(share(filter).0, topic)).count();
                 let lowest = published.iter().map(|it| it.qos).min().unwrap_or_default();
                 let highest = published.iter().map(|it| it.qos).max().unwrap_or_default();
                 let (count, ids): (usize, &[&str]) = match (lowest, highest) {
@@ -508,8 +529,9 @@ impl<'p> Messages<'p> {
                         BY,
                         ids,
                         format!(
-                            "\"{}\" at most {allowed} times at {} (duplicated otherwise)",
-                            text(&content.1),
+                            "\"{}\" at most {} at {} (duplicated otherwise)",
+                            text,
+                            if allowed == 1 { "once".to_string() } else { format!("{allowed} times") },
                             self.plan.clients[client].name
                         ),
                         format!("it came {count} times"),
@@ -528,19 +550,19 @@ impl<'p> Messages<'p> {
             }
             // Publisher, topic, published QoS, delivered QoS → the last message seen.
             let mut last: BTreeMap<(usize, &str, QoS, QoS), (u32, u32)> = BTreeMap::new();
-            let mut first_seen: BTreeSet<&Content> = BTreeSet::new();
+            let mut first_seen: BTreeSet<Content> = BTreeSet::new();
             for (content, qos, event, dup, retain) in &subscriber.order {
-                let Some([published]) = self.published.get(content).map(Vec::as_slice) else { continue };
+                let [published] = self.messages[*content].published.as_slice() else { continue };
                 if *dup
                     || *retain
                     || published.will
                     || published.repeated
                     || published.retain
-                    || !first_seen.insert(content)
+                    || !first_seen.insert(*content)
                 {
                     continue;
                 }
-                let key = (published.client, content.0.as_str(), published.qos, *qos);
+                let key = (published.client, self.messages[*content].topic.as_str(), published.qos, *qos);
                 match last.get(&key) {
                     Some((before, earlier)) if *before > published.event => {
                         out.violation(
@@ -551,7 +573,7 @@ impl<'p> Messages<'p> {
                                 &["MQTT-4.6.0-6", "MQTT-4.6.0-5"],
                             ),
                             "messages of one publisher, topic and QoS in their order (reordered otherwise)",
-                            format!("\"{}\" came after a later message", text(&content.1)),
+                            format!("\"{}\" came after a later message", self.messages[*content].text),
                             vec![*earlier, *event],
                         );
                     }
@@ -578,7 +600,7 @@ impl<'p> Messages<'p> {
             if !there || subscriber.irregular || shares_id || self.acts_by_script(client) {
                 continue;
             }
-            for (content, published) in &self.published {
+            for (content, Message { topic, text, published }) in self.messages.iter().enumerate() {
                 let [only] = &published[..] else { continue };
                 if only.will || only.refused || only.expires || only.qos == QoS::AtMostOnce {
                     continue;
@@ -590,18 +612,18 @@ impl<'p> Messages<'p> {
                         && it.answered < only.event
                         && it.removed.is_none()
                         && !(it.no_local && self.subscribers[only.client].client_id == subscriber.client_id)
-                        && matches(&it.filter, &content.0)
+                        && matches(&it.filter, topic)
                 });
                 let too_large = subscriber.packet_size.is_some_and(|size| only.size > size as usize);
                 if owed
                     && !too_large
-                    && !content.0.starts_with('$')
-                    && !subscriber.delivered.contains_key(content)
+                    && !topic.starts_with('$')
+                    && !subscriber.delivered.contains_key(&content)
                 {
                     out.violation(
                         BY,
                         &["MQTT-4.5.0-1"],
-                        format!("\"{}\" at {}, whose subscription matched when the broker took it (lost otherwise)", text(&content.1), plan.name),
+                        format!("\"{}\" at {}, whose subscription matched when the broker took it (lost otherwise)", text, plan.name),
                         "it did not arrive",
                         vec![only.event, acknowledged],
                     );
@@ -648,6 +670,15 @@ fn asked(subscribe: &Subscribe<'_>) -> Vec<Asked> {
             )
         })
         .collect()
+}
+
+/// 128 bits of a topic and a payload; different ones do not collide in practice.
+fn fingerprint(topic: &str, payload: &[u8]) -> u128 {
+    let mut state = xxhash_rust::xxh3::Xxh3::new();
+    state.update(&(topic.len() as u32).to_le_bytes());
+    state.update(topic.as_bytes());
+    state.update(payload);
+    state.digest128()
 }
 
 fn text(payload: &[u8]) -> String {

@@ -134,7 +134,7 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
                 let _ = writeln!(judged, "    {}{more}\n      {}", first.name, first.title);
             }
         }
-        let _ = writeln!(out, "\n  judged by {count} scenario-cases");
+        let _ = writeln!(out, "\n  judged by {count} scenario-case{}", if count == 1 { "" } else { "s" });
         out.push_str(&judged);
         out.push('\n');
     }

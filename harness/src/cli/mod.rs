@@ -60,7 +60,7 @@ enum Command {
 /// Where scenarios come from.
 #[derive(Debug, Clone, clap::Args)]
 struct SuiteArguments {
-    /// Scenario files, folders, or names below the suite: `qos`, `qos/downgrade`, `'qos/downgrade[2 ~ 1]'`
+    /// Scenario files, folders, or names below the suite: `qos`, `qos/downgrade`, `'qos/downgrade[2 ~ 1 ~ 1]'`
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// The folder of the suite [default: ./scenarios if there is one, else the suite inside the command]

@@ -81,13 +81,13 @@ pub fn prove(arguments: &ProveArguments) -> u8 {
             return HARNESS;
         }
     }
-    print(&console(&proof, arguments.verbose, watch.elapsed().as_secs_f64()));
+    print(&console(&proof, arguments.only.is_some(), arguments.verbose, watch.elapsed().as_secs_f64()));
     let all_caught = proof.defects.iter().all(|defect| defect.caught);
     let all_passed = proof.variants.iter().all(|variant| variant.passed);
     u8::from(!(all_caught && all_passed))
 }
 
-fn console(proof: &Proof, verbose: bool, seconds: f64) -> String {
+fn console(proof: &Proof, part: bool, verbose: bool, seconds: f64) -> String {
     let mut out = String::new();
     for defect in &proof.defects {
         if !defect.caught {
@@ -129,12 +129,15 @@ fn console(proof: &Proof, verbose: bool, seconds: f64) -> String {
     }
     let _ = write!(
         out,
-        "{caught} of {} defects caught, {passed} of {} variants pass, {} of {} scenario-cases unproven ({seconds:.1} s)",
+        "{caught} of {} defects caught, {passed} of {} variants pass",
         proof.defects.len(),
-        proof.variants.len(),
-        proof.unproven.len(),
-        proof.cases
+        proof.variants.len()
     );
+    // Whether a case is proven shows only against all defects.
+    if !part {
+        let _ = write!(out, ", {} of {} scenario-cases unproven", proof.unproven.len(), proof.cases);
+    }
+    let _ = write!(out, " ({seconds:.1} s)");
     out
 }
 

@@ -206,7 +206,8 @@ impl Sink<'_> {
             world: self.world.name().into(),
             broker: self.broker.clone(),
             seed: self.arguments.seed,
-            digest: digest.to_string(),
+            // Real time is part of what happens over real sockets: nothing there can be compared by a digest.
+            digest: if self.world == WorldKind::Live { String::new() } else { digest.to_string() },
             partial,
             summary,
             results: self.results,
@@ -224,7 +225,7 @@ impl Sink<'_> {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
         } else {
             print(&format!(
-                "{} world, {}, seed {}, digest {digest}, {seconds:.1} s",
+                "{} world, {}, seed {}, run digest {digest}, {seconds:.1} s",
                 self.world, self.broker, self.arguments.seed
             ));
         }
@@ -511,10 +512,29 @@ pub struct ServeArguments {
     /// Seed for the identifiers that the broker assigns
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Print the settings that `--set` knows
+    #[arg(long)]
+    list_settings: bool,
+    /// Print the defects that `--defect` knows
+    #[arg(long)]
+    list_defects: bool,
 }
 
 /// `assay serve`
 pub fn serve(arguments: &ServeArguments) -> u8 {
+    if arguments.list_settings {
+        for key in Config::KEYS {
+            print(&format!("{:<34} {}", key.name, key.what));
+        }
+    }
+    if arguments.list_defects {
+        for defect in reference_broker::core::defects::all() {
+            print(&format!("{:<40} {}", defect.id, defect.what));
+        }
+    }
+    if arguments.list_settings || arguments.list_defects {
+        return 0;
+    }
     let config = settings(&arguments.set).and_then(|settings| config(arguments.defect.as_deref(), &settings));
     let config = match config {
         Ok(config) => config,

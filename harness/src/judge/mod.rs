@@ -484,7 +484,7 @@ impl<'p> Judge<'p> {
         let Some((reasons, return_codes)) = closing else {
             let observed = self.clients[client].describe_end(history);
             let weight = if closed.by == EndedBy::Broker { Weight::Violation } else { Weight::Unanswered };
-            self.fail(weight, &[], describe_alternatives(expect), observed, events);
+            self.fail(weight, &[], describe_alternatives(expect, self.plan.tolerance), observed, events);
             return;
         };
         if closed.by != EndedBy::Broker {
@@ -749,7 +749,7 @@ impl<'p> Judge<'p> {
                     self.done();
                 }
                 Act::Expect(expect) => {
-                    let expected = describe_alternatives(expect);
+                    let expected = describe_alternatives(expect, self.plan.tolerance);
                     let open = self.clients[*client].is_open();
                     let connected = open || self.clients[*client].closed.is_some();
                     let observed = match (connected, open) {
@@ -884,7 +884,8 @@ fn describe_act(act: &Act) -> &'static str {
     }
 }
 
-fn describe_alternatives(expect: &ExpectPlan) -> String {
+/// The limit is shown as the scenario has it, without the world's tolerance.
+fn describe_alternatives(expect: &ExpectPlan, tolerance: Duration) -> String {
     let list: Vec<String> = expect
         .alternatives
         .iter()
@@ -901,7 +902,7 @@ fn describe_alternatives(expect: &ExpectPlan) -> String {
             }
         })
         .collect();
-    format!("{} within {}", list.join(" or "), format_duration(expect.within))
+    format!("{} within {}", list.join(" or "), format_duration(expect.within.saturating_sub(tolerance)))
 }
 
 fn name_any(code: ReasonCode) -> String {

@@ -129,7 +129,8 @@ impl Tally {
             3
         } else if self.of(Verdict::Fail) > 0 {
             1
-        } else if self.of(Verdict::Inconclusive) > 0 {
+        } else if self.of(Verdict::Inconclusive) > 0 || self.of(Verdict::Pass) == 0 {
+            // A run that asked nothing has answered nothing.
             4
         } else {
             0

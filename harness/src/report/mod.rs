@@ -1,4 +1,4 @@
-//! What people and machines read: timelines, the console, JSON, JUnit.
+//! What people and machines read: timelines, the console, JSON.
 //!
 //! Never the case: a verdict that is made here, knowledge of a checker.
 

@@ -135,7 +135,10 @@ impl Suite {
                         file.scenarios.retain(|scenario| scenario.case.as_ref() == Some(case));
                         if file.scenarios.is_empty() {
                             let near = nearest(case, names.iter().map(String::as_str)).map(str::to_string);
-                            return Err(SuiteError::NotFound { wanted: case.clone(), nearest: near });
+                            return Err(SuiteError::NotFound {
+                                wanted: format!("{}[{case}]", scenario_name(folder, path)),
+                                nearest: near.map(|near| format!("{}[{near}]", scenario_name(folder, path))),
+                            });
                         }
                     }
                     files.push(file);
@@ -203,7 +206,12 @@ impl Suite {
 /// The path of a file below the folder of scenarios, without ending; other files keep their own path.
 fn scenario_name(folder: &Path, path: &Path) -> String {
     let inner = path.strip_prefix(folder).unwrap_or(path).with_extension("");
-    inner.components().filter_map(|part| part.as_os_str().to_str()).collect::<Vec<_>>().join("/")
+    inner
+        .components()
+        .filter(|part| matches!(part, std::path::Component::Normal(_)))
+        .filter_map(|part| part.as_os_str().to_str())
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), SuiteError> {
