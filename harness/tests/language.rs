@@ -96,14 +96,15 @@ fn the_whole_suite_is_without_mistakes_and_fits_the_schema() {
     };
     assert!(suite.files.len() >= 80, "{} files", suite.files.len());
     let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    let mut wrong = Vec::new();
     for file in &suite.files {
         let value: serde_json::Value = serde_yaml::from_str(&file.source.text).expect("it is YAML");
-        let errors: Vec<String> = validator
+        let errors = validator
             .iter_errors(&value)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{}:\n{}", file.source.name, errors.join("\n"));
+            .map(|error| format!("{} {}", error.instance_path(), error.instance()));
+        wrong.extend(errors.map(|error| format!("{}: {error}", file.source.name)));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub fn schema() -> Json {
     );
     definitions.insert("will".into(), fields(Place::Will, &[], false));
     definitions
-        .insert("client".into(), json!({ "anyOf": [{ "type": "null" }, fields(Place::Client, &[], false)] }));
-    definitions.insert("link".into(), link());
+        .insert("client".into(), json!({ "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/variable" }, fields(Place::Client, &[], false)] }));
+    definitions.insert("link".into(), json!({ "anyOf": [{ "$ref": "#/$defs/variable" }, link()] }));
     definitions.insert("clientStep".into(), client_step());
     definitions.insert("step".into(), step());
     json!({
@@ -47,7 +47,7 @@ pub fn schema() -> Json {
             "needs": { "type": "array", "items": { "enum": CAPABILITIES.iter().map(|(name, _, _)| *name).collect::<Vec<_>>() } },
             "worlds": { "type": "array", "items": { "enum": WorldKind::ALL.map(WorldKind::name) } },
             "because": { "type": "string" },
-            "broker": { "type": "object", "properties": { "config": { "type": "object" } }, "additionalProperties": false },
+            "broker": { "type": "object", "properties": { "config": { "type": ["object", "string"] } }, "additionalProperties": false },
             "network": { "$ref": "#/$defs/link" },
             "clients": { "type": "object", "additionalProperties": { "$ref": "#/$defs/client" } },
             "steps": { "type": "array", "items": { "$ref": "#/$defs/step" } },
@@ -109,7 +109,7 @@ fn link() -> Json {
             "latency": { "$ref": "#/$defs/duration" },
             "jitter": { "$ref": "#/$defs/duration" },
             "loss": { "type": "string", "description": "a share, like 5%" },
-            "split": { "enum": ["as_written", "bytes", "boundaries", "coalesced", "$split"] },
+            "split": { "anyOf": [{ "enum": ["as_written", "bytes", "boundaries", "coalesced"] }, { "$ref": "#/$defs/variable" }] },
             "rate": { "type": ["integer", "string"] },
             "window": { "type": ["integer", "string"] },
             "from": { "type": "string" },
@@ -133,7 +133,7 @@ fn verify() -> Json {
                     "payload": { "type": ["string", "array"] },
                     "payloads": { "type": ["string", "array"] },
                     "topic": { "type": "string" },
-                    "to": { "type": "string" },
+                    "to": { "type": ["string", "array"] },
                 },
                 "required": ["to"],
                 "additionalProperties": false,

@@ -159,6 +159,11 @@ fn pubrel_after_pubrel_is_answered_as_the_version_has_it() {
     let mut world = World::with(&[("unknown-identifier", "close")]);
     let client = world.connect(clean(V3_1_1, "d"));
     world.send(client, Packet::Pubrel(Ack::success(77)));
+    assert!(
+        matches!(world.packet(client), Packet::Pubcomp(ack) if ack.packet_id == 77),
+        "a PUBCOMP may have been lost"
+    );
+    world.send(client, Packet::Pubrec(Ack::success(78)));
     world.closed_silently(client);
 }
 
