@@ -193,16 +193,19 @@ impl Yard {
         Ok(server)
     }
 
-    /// Ends every process at once, for a program that ends at once.
+    /// Ends every process at once and removes its data, for a program that ends at once.
     pub(super) fn kill_all(&self) {
         for server in self.alive.borrow().iter().filter_map(Weak::upgrade) {
             server.signal(Signal::KILL);
+            let _ = fs::remove_dir_all(server.dir.path());
         }
     }
 
     /// Ends every process and waits for its end.
     pub(super) async fn close(&self) {
-        self.kill_all();
+        for server in self.alive.borrow().iter().filter_map(Weak::upgrade) {
+            server.signal(Signal::KILL);
+        }
         let alive: Vec<Rc<Server>> = self.alive.borrow().iter().filter_map(Weak::upgrade).collect();
         for server in alive {
             server.kill().await;

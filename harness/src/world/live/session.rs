@@ -244,10 +244,8 @@ impl Session<'_, '_> {
                 // The first start proves the profile, whoever runs on it.
                 match self.start().await {
                     Some(Ok(server)) => self.server = Some(server),
-                    Some(Err(error)) => {
-                        self.logs.close(true);
-                        return Err(LiveError::Start(error));
-                    }
+                    // The end of the output is in the message.
+                    Some(Err(error)) => return Err(LiveError::Start(error)),
                     None => return Ok(self.end().await),
                 }
                 if self.shared.is_empty() {
