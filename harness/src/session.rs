@@ -149,7 +149,7 @@ pub fn case_seed(seed: u64, scenario: &Scenario, version: ProtocolVersion) -> u6
 pub fn simulated_options(world: WorldKind) -> (PlanOptions, StageOptions) {
     let tolerance = match world {
         WorldKind::Core => Duration::from_millis(10),
-        _ => Duration::from_millis(20),
+        _ => world::sim::TOLERANCE,
     };
     (PlanOptions { tolerance, ..PlanOptions::default() }, StageOptions::default())
 }

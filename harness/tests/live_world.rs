@@ -90,7 +90,11 @@ fn variable(name: &str) -> Option<String> {
 #[test]
 fn broker() {
     let Some(port) = variable("BROKER_PORT").and_then(|port| port.parse::<u16>().ok()) else {
-        assert_eq!(variable("BROKER_IS"), None, "a profile that says what the broker is says its port as well");
+        assert_eq!(
+            variable("BROKER_IS"),
+            None,
+            "a profile that says what the broker is says its port as well"
+        );
         return;
     };
     if let Some(path) = variable("BROKER_PIDS") {
