@@ -32,7 +32,8 @@ struct Session {
 
 #[derive(Debug)]
 struct Line {
-    client_id: String,
+    /// The place of its session.
+    session: usize,
     receive_maximum: usize,
     resumed: bool,
     clean: bool,
@@ -42,7 +43,8 @@ struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     lines: BTreeMap<Link, Line>,
-    sessions: BTreeMap<String, Session>,
+    /// Sessions in the order in which their Client Identifiers were seen first.
+    sessions: Vec<(String, Session)>,
 }
 
 impl Deliveries {
@@ -64,8 +66,7 @@ impl Deliveries {
                     let Some(line) = self.lines.get_mut(&on.link) else { return };
                     line.resumed = connack.session_present || on.version == ProtocolVersion::V3_1;
                     if connack.reason.0 == 0 && !line.resumed {
-                        let id = line.client_id.clone();
-                        self.sessions.insert(id, Session::default());
+                        self.sessions[line.session].1 = Session::default();
                     }
                 }
                 Packet::Publish(publish) => self.publish(*on, publish, fingerprint(publish), seen.event, out),
@@ -76,7 +77,7 @@ impl Deliveries {
             },
             What::BrokerChanged => {
                 // What the broker kept is its own affair; what the client has said stays said.
-                for session in self.sessions.values_mut() {
+                for (_, session) in &mut self.sessions {
                     session.open.clear();
                 }
                 for line in self.lines.values_mut() {
@@ -89,7 +90,7 @@ impl Deliveries {
 
     fn session(&mut self, on: On) -> Option<&mut Session> {
         let line = self.lines.get(&on.link)?;
-        Some(self.sessions.entry(line.client_id.clone()).or_default())
+        self.sessions.get_mut(line.session).map(|(_, session)| session)
     }
 
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
@@ -97,10 +98,15 @@ impl Deliveries {
             Packet::Connect(connect) => {
                 let maximum =
                     connect.properties.number(PropertyId::ReceiveMaximum).unwrap_or(65_535) as usize;
+                let known = self.sessions.iter().position(|(id, _)| *id == connect.client_id);
+                let session = known.unwrap_or_else(|| {
+                    self.sessions.push((connect.client_id.to_string(), Session::default()));
+                    self.sessions.len() - 1
+                });
                 self.lines.insert(
                     on.link,
                     Line {
-                        client_id: connect.client_id.to_string(),
+                        session,
                         receive_maximum: maximum,
                         resumed: false,
                         clean: connect.clean_start,

@@ -92,6 +92,8 @@ struct Subscriber {
     /// When the present state of subscriptions began: a clean start, or a session that was lost.
     state_since: u32,
     client_id: String,
+    /// Another client of the plan uses the same identifier.
+    shares_id: bool,
     /// Its identifier is used by another client of the plan too, or it acts by script: nothing is owed.
     irregular: bool,
     packet_size: Option<u32>,
@@ -173,6 +175,12 @@ impl<'p> Messages<'p> {
                 subscriber.packet_size = connect.properties.number(PropertyId::MaximumPacketSize);
                 if connect.clean_start {
                     forget(subscriber, seen.event);
+                }
+                for at in 0..self.subscribers.len() {
+                    let id = &self.subscribers[at].client_id;
+                    let sharing =
+                        self.subscribers.iter().filter(|it| !id.is_empty() && it.client_id == *id).count();
+                    self.subscribers[at].shares_id = sharing > 1;
                 }
                 if let Some(will) = &connect.will {
                     let content = self.intern(&will.topic, &will.payload);
@@ -359,12 +367,13 @@ impl<'p> Messages<'p> {
             return;
         }
         // Subscriptions of the same Client Identifier under another name of the plan count as well.
-        let id = &self.subscribers[on.client].client_id;
-        let matched = self
-            .subscribers
-            .iter()
-            .filter(|other| other.client_id == *id)
-            .any(|other| other.filters.iter().any(|filter| matches(share(filter).0, &topic)));
+        let own = &self.subscribers[on.client];
+        let asked = |subscriber: &Subscriber| {
+            subscriber.filters.iter().any(|filter| matches(share(filter).0, &topic))
+        };
+        let matched = asked(own)
+            || own.shares_id
+                && self.subscribers.iter().any(|other| other.client_id == own.client_id && asked(other));
         if !matched {
             let ids: &[&str] = if topic.starts_with('$') {
                 &["MQTT-4.7.2-1", "MQTT-3.3.2-3"]
@@ -415,7 +424,7 @@ impl<'p> Messages<'p> {
     ) {
         let version = on.version;
         let subscriber = &self.subscribers[on.client];
-        let shares_id = self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
+        let shares_id = subscriber.shares_id;
         if shares_id || subscriber.irregular {
             return;
         }
@@ -498,8 +507,7 @@ impl<'p> Messages<'p> {
     fn duplicates(&self, out: &mut Findings) {
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let version = self.plan.clients[client].version;
-            let shares_id =
-                self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
+            let shares_id = subscriber.shares_id;
             for (content, delivered) in &subscriber.delivered {
                 let Message { topic, text, published } = &self.messages[*content];
                 // Retained messages come again with every subscription, wills at times that are not seen.
@@ -593,8 +601,7 @@ impl<'p> Messages<'p> {
         }
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let plan = &self.plan.clients[client];
-            let shares_id =
-                self.subscribers.iter().filter(|it| it.client_id == subscriber.client_id).count() > 1;
+            let shares_id = subscriber.shares_id;
             let there =
                 subscriber.connected_since.is_some_and(|since| since + Duration::from_millis(500) <= settled);
             if !there || subscriber.irregular || shares_id || self.acts_by_script(client) {

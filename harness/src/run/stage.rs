@@ -121,6 +121,8 @@ pub struct Stage<'p> {
     awaited: Option<BrokerEvent>,
     /// The connection whose RST ends the current step.
     awaited_reset: Option<Link>,
+    /// How many connections have an RST that is sent later.
+    resets: usize,
     phase: Phase,
     now: Time,
     /// How far into the bounds: the latest time at which the plan can still be running.
@@ -159,6 +161,7 @@ impl<'p> Stage<'p> {
             next_step: 0,
             awaited: None,
             awaited_reset: None,
+            resets: 0,
             phase: Phase::Steps,
             now: Time::ZERO,
             latest: Time::ZERO + longest + options.patience + options.quiet + Duration::from_secs(60),
@@ -195,7 +198,8 @@ impl<'p> Stage<'p> {
             _ => None,
         };
         let clients = self.clients.iter().filter_map(Client::next_deadline);
-        let resets = self.lines.iter().filter_map(|line| line.reset_at);
+        let waiting = if self.resets > 0 { &self.lines[..] } else { &[] };
+        let resets = waiting.iter().filter_map(|line| line.reset_at);
         self.network.next_deadline().into_iter().chain(step).chain(clients).chain(resets).min()
     }
 
@@ -284,9 +288,10 @@ impl<'p> Stage<'p> {
         while let Some(arrival) = self.network.pop_due(self.now) {
             self.arrived(arrival);
         }
-        for number in 0..self.lines.len() {
+        for number in 0..if self.resets > 0 { self.lines.len() } else { 0 } {
             if self.lines[number].reset_at.is_some_and(|at| at <= self.now) {
                 self.lines[number].reset_at = None;
+                self.resets -= 1;
                 self.network.send(Link(number as u32), Towards::Broker, Piece::Rst, self.now);
                 if self.awaited_reset == Some(Link(number as u32)) {
                     self.awaited_reset = None;
@@ -512,6 +517,7 @@ impl<'p> Stage<'p> {
         line.open = false;
         if after_delivery && cut == Cut::Reset {
             line.reset_at = Some(self.now + RESET_AFTER);
+            self.resets += 1;
         }
         let client = line.client;
         if self.clients[client].link() == Some(link) {

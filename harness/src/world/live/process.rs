@@ -353,6 +353,7 @@ impl Server {
             BrokerAct::Pause => {
                 self.paused.set(true);
                 self.signal(Signal::STOP);
+                self.halted().await;
                 self.tell(BrokerEvent::Paused);
             }
             BrokerAct::Resume => {
@@ -398,6 +399,28 @@ impl Server {
             running.ended(PORT_PATIENCE).await;
         }
         self.port_is_free().await;
+    }
+
+    /// Returns when the process has really stopped: a signal takes effect a moment after it was sent, and on a
+    /// busy machine the process may still answer a packet in that moment.
+    async fn halted(&self) {
+        // The child leads its own process group, so the group's number is its own.
+        let group = self.running.borrow().as_ref().map(|running| running.group.as_raw_nonzero());
+        let Some(pid) = group else { return };
+        let stat = format!("/proc/{pid}/stat");
+        for _ in 0..200 {
+            // The state stands behind the name, which is in parentheses. Without /proc there is only time.
+            let text = std::fs::read_to_string(&stat).unwrap_or_default();
+            let state = text.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+            if matches!(state, Some('T' | 't')) {
+                return;
+            }
+            sleep(Duration::from_millis(5)).await;
+            if state.is_none() {
+                sleep(Duration::from_millis(45)).await;
+                return;
+            }
+        }
     }
 
     /// Asks the process to end, and ends it if it does not.
