@@ -113,7 +113,7 @@ impl<'p> Judge<'p> {
             }
         }
         if let (StepState::Waiting(_), Some((step, began))) = (self.state, self.current) {
-            self.evaluate(step, began, event.at, history);
+            self.evaluate(step, began, history);
         }
     }
 
@@ -259,13 +259,13 @@ impl<'p> Judge<'p> {
     }
 
     /// Whether the current step is done, given what is known now.
-    fn evaluate(&mut self, step: u32, began: Time, now: Time, history: &History) {
+    fn evaluate(&mut self, step: u32, began: Time, history: &History) {
         let plan = self.plan;
         let Some(plan_step) = plan.steps.get(step as usize) else { return };
         match &plan_step.act {
             StepAct::Wait(_) => {}
             StepAct::Client { client, act, .. } => match act {
-                Act::Expect(expect) => self.expect(*client, expect, began, now, history),
+                Act::Expect(expect) => self.expect(*client, expect, began, history),
                 act => self.exchange(*client, act, history),
             },
             // What is done to the network and the broker is done at once; starting takes until it is up.
@@ -283,7 +283,7 @@ impl<'p> Judge<'p> {
 
     // ---- single packets ----
 
-    fn expect(&mut self, client: usize, expect: &ExpectPlan, began: Time, now: Time, history: &History) {
+    fn expect(&mut self, client: usize, expect: &ExpectPlan, began: Time, history: &History) {
         let version = self.clients[client].version;
         if let [Alternative::Nothing(of)] = expect.alternatives[..] {
             let found =
@@ -393,7 +393,7 @@ impl<'p> Judge<'p> {
             }
         }
         if let Some(closed) = self.clients[client].closed {
-            self.expect_at_end(client, expect, closed, began, now, history);
+            self.expect_at_end(client, expect, closed, began, history);
         }
     }
 
@@ -472,7 +472,6 @@ impl<'p> Judge<'p> {
         expect: &ExpectPlan,
         closed: view::End,
         began: Time,
-        now: Time,
         history: &History,
     ) {
         let closing = expect.alternatives.iter().find_map(|it| match it {
@@ -560,7 +559,6 @@ impl<'p> Judge<'p> {
                 }
             }
         }
-        let _ = now;
         self.done();
     }
 
@@ -925,6 +923,3 @@ fn describe(inbound: &Inbound, view: &ClientView, history: &History, version: Pr
         None => "bytes that are no packet".into(),
     }
 }
-
-/// Nothing is expected to take longer than this in any step, whatever the plan says.
-pub const LONGEST_STEP: Duration = Duration::from_secs(400 * 24 * 3600);
