@@ -5,17 +5,15 @@ use std::collections::BTreeMap;
 
 use reference_broker::codec::{Packet, PacketType, ProtocolVersion, QoS};
 
-use crate::history::Link;
-
-use super::{Findings, On, Seen, What, pick};
+use super::{ByLink, Findings, On, Seen, What, pick};
 
 const BY: &str = "answers";
 
 /// What a client is owed on one connection.
 #[derive(Debug, Default)]
 struct Owed {
-    /// How often PUBACK, PUBREC and PUBCOMP may still come, by identifier.
-    acknowledgements: BTreeMap<(PacketType, u16), u32>,
+    /// The PUBACK, PUBREC and PUBCOMP that may still come; one that may come twice stands here twice.
+    acknowledgements: Vec<(PacketType, u16)>,
     /// SUBSCRIBE and UNSUBSCRIBE without an answer, with what they asked for.
     requests: BTreeMap<(PacketType, u16), Vec<u8>>,
     pings: u32,
@@ -25,22 +23,22 @@ struct Owed {
 
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    links: BTreeMap<Link, Owed>,
+    links: ByLink<Owed>,
 }
 
 impl Answers {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, out: &mut Findings) {
         match &seen.what {
             What::Sent(on, packet) => self.sent(*on, packet),
-            What::SentGarbage(on) => self.links.entry(on.link).or_default().unknown = true,
+            What::SentGarbage(on) => self.links.or_default(on.link).unknown = true,
             What::Received(on, packet, _) => self.received(*on, packet, seen.event, out),
             _ => {}
         }
     }
 
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
-        let owed = self.links.entry(on.link).or_default();
-        let mut owe = |kind: PacketType, id: u16| *owed.acknowledgements.entry((kind, id)).or_default() += 1;
+        let owed = self.links.or_default(on.link);
+        let mut owe = |kind: PacketType, id: u16| owed.acknowledgements.push((kind, id));
         match packet {
             Packet::Publish(publish) => match (publish.qos, publish.packet_id) {
                 (QoS::AtLeastOnce, Some(id)) => owe(PacketType::Puback, id),
@@ -65,7 +63,7 @@ impl Answers {
     }
 
     fn received(&mut self, on: On, packet: &Packet<'_>, event: u32, out: &mut Findings) {
-        let owed = self.links.entry(on.link).or_default();
+        let owed = self.links.or_default(on.link);
         if owed.unknown {
             return;
         }
@@ -73,14 +71,14 @@ impl Answers {
         let kind = packet.packet_type();
         match packet {
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubcomp(ack) => {
-                match owed.acknowledgements.get_mut(&(kind, ack.packet_id)) {
-                    Some(count) if *count > 0 => *count -= 1,
-                    _ => {
+                let wanted = (kind, ack.packet_id);
+                match owed.acknowledgements.iter().position(|owed| *owed == wanted) {
+                    Some(at) => {
+                        owed.acknowledgements.swap_remove(at);
+                    }
+                    None => {
                         let id = pick(version, "MQTT-2.2.1-5", "MQTT-2.3.1-6");
-                        let other = owed
-                            .acknowledgements
-                            .iter()
-                            .any(|((_, id), count)| *id == ack.packet_id && *count > 0);
+                        let other = owed.acknowledgements.iter().any(|(_, id)| *id == ack.packet_id);
                         let ids: &[&str] = if other { &["MQTT-3.3.4-1", id] } else { &[id, "MQTT-3.3.4-1"] };
                         out.violation(
                             BY,

@@ -9,7 +9,7 @@ use reference_broker::core::Time;
 use crate::history::{Ending, Link};
 use crate::scenario::Plan;
 
-use super::{Findings, On, Seen, What, pick};
+use super::{ByLink, Findings, On, Seen, What, pick};
 
 const BY: &str = "connection";
 
@@ -47,7 +47,7 @@ enum Session {
 }
 
 pub(super) struct Connections {
-    lines: BTreeMap<Link, Line>,
+    lines: ByLink<Line>,
     sessions: BTreeMap<String, Session>,
     slack: Duration,
     /// The broker was stopped or started: what it kept is its own affair.
@@ -59,7 +59,7 @@ const NEVER: u32 = u32::MAX;
 impl Connections {
     pub(super) fn new(plan: &Plan) -> Connections {
         Connections {
-            lines: BTreeMap::new(),
+            lines: ByLink::default(),
             sessions: BTreeMap::new(),
             slack: EXPIRY_SLACK + plan.tolerance,
             restarted: false,
@@ -69,7 +69,7 @@ impl Connections {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, out: &mut Findings) {
         match &seen.what {
             What::Sent(on, packet) => self.sent(*on, packet),
-            What::SentGarbage(on) => self.lines.entry(on.link).or_default().irregular = true,
+            What::SentGarbage(on) => self.lines.or_default(on.link).irregular = true,
             What::Received(on, packet, _) => self.received(*on, packet, seen, out),
             What::Closed(on, how) => self.closed(*on, *how, seen.at),
             What::BrokerChanged => {
@@ -83,7 +83,7 @@ impl Connections {
     }
 
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
-        let line = self.lines.entry(on.link).or_default();
+        let line = self.lines.or_default(on.link);
         match packet {
             Packet::Connect(connect) => {
                 if line.connect.is_some() {
@@ -113,7 +113,7 @@ impl Connections {
 
     fn received(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>, out: &mut Findings) {
         let version = on.version;
-        let line = self.lines.entry(on.link).or_default();
+        let line = self.lines.or_default(on.link);
         if let Some(event) = line.disconnected {
             out.violation(
                 BY,
@@ -288,7 +288,7 @@ impl Connections {
     }
 
     fn closed(&mut self, on: On, how: Ending, at: Time) {
-        let Some(line) = self.lines.get(&on.link) else { return };
+        let Some(line) = self.lines.get(on.link) else { return };
         let Some(asked) = &line.connect else { return };
         let irregular = line.irregular;
         let unanswered = line.connack.is_none();

@@ -6,7 +6,7 @@ use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, Publish, QoS}
 
 use crate::history::Link;
 
-use super::{Findings, On, Seen, What, pick};
+use super::{ByLink, Findings, On, Seen, What, pick};
 
 const BY: &str = "deliveries";
 
@@ -42,7 +42,7 @@ struct Line {
 
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    lines: BTreeMap<Link, Line>,
+    lines: ByLink<Line>,
     /// Sessions in the order in which their Client Identifiers were seen first.
     sessions: Vec<(String, Session)>,
 }
@@ -52,7 +52,7 @@ impl Deliveries {
         match &seen.what {
             What::Sent(on, packet) => self.sent(*on, packet),
             What::SentGarbage(on) => {
-                if let Some(line) = self.lines.get_mut(&on.link) {
+                if let Some(line) = self.lines.get_mut(on.link) {
                     line.irregular = true;
                 }
             }
@@ -63,7 +63,7 @@ impl Deliveries {
             }
             What::Received(on, packet, _) => match packet {
                 Packet::Connack(connack) => {
-                    let Some(line) = self.lines.get_mut(&on.link) else { return };
+                    let Some(line) = self.lines.get_mut(on.link) else { return };
                     line.resumed = connack.session_present || on.version == ProtocolVersion::V3_1;
                     if connack.reason.0 == 0 && !line.resumed {
                         self.sessions[line.session].1 = Session::default();
@@ -89,7 +89,7 @@ impl Deliveries {
     }
 
     fn session(&mut self, on: On) -> Option<&mut Session> {
-        let line = self.lines.get(&on.link)?;
+        let line = self.lines.get(on.link)?;
         self.sessions.get_mut(line.session).map(|(_, session)| session)
     }
 
@@ -141,7 +141,7 @@ impl Deliveries {
         out: &mut Findings,
     ) {
         let Some(id) = publish.packet_id else { return };
-        let Some(line) = self.lines.get(&on.link) else { return };
+        let Some(line) = self.lines.get(on.link) else { return };
         if line.irregular {
             return;
         }
@@ -237,7 +237,7 @@ impl Deliveries {
     }
 
     fn pubrel(&mut self, on: On, id: u16, not_found: bool, event: u32, out: &mut Findings) {
-        let irregular = self.lines.get(&on.link).is_none_or(|line| line.irregular);
+        let irregular = self.lines.get(on.link).is_none_or(|line| line.irregular);
         let Some(session) = self.session(on) else { return };
         if irregular || not_found {
             return;

@@ -1,7 +1,7 @@
 //! What the broker sends has the format of chapters 2 and 3, holds codes and properties that a server may send,
 //! and is not larger than the client said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use reference_broker::codec::{
     FrameError, Packet, PacketType, PropertyId, ProtocolVersion, ReasonCode, Rule, decode_frame, next_frame,
@@ -9,7 +9,7 @@ use reference_broker::codec::{
 
 use crate::history::Link;
 
-use super::{Findings, On, Seen, What, pick};
+use super::{ByLink, Findings, On, Seen, What, pick};
 
 const BY: &str = "format";
 
@@ -25,7 +25,7 @@ struct Limits {
 
 #[derive(Debug, Default)]
 pub(super) struct Format {
-    limits: BTreeMap<Link, Limits>,
+    limits: ByLink<Limits>,
     aliases: BTreeSet<(Link, u32)>,
     garbled: BTreeSet<Link>,
 }
@@ -49,7 +49,7 @@ impl Format {
             What::Received(on, packet, range) => self.packet(*on, packet, range.len, seen.event, out),
             // Only the first place is telling: behind it the stream may be out of step.
             // The form of a CONNACK for a version that nobody speaks is not defined.
-            What::ReceivedGarbage(on, [0x20, ..]) if !self.limits.contains_key(&on.link) => {}
+            What::ReceivedGarbage(on, [0x20, ..]) if !self.limits.get(on.link).is_some() => {}
             What::ReceivedGarbage(on, bytes) if self.garbled.insert(on.link) => {
                 garbage(*on, bytes, seen.event, out);
             }
@@ -76,7 +76,7 @@ impl Format {
                 events(),
             );
         }
-        let limits = self.limits.get(&on.link).copied();
+        let limits = self.limits.get(on.link).copied();
         if let Some(size) = limits.and_then(|limits| limits.packet_size)
             && length > size
         {

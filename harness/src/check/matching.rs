@@ -6,22 +6,36 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && (filter.starts_with('#') || filter.starts_with('+')) {
         return false;
     }
-    let mut levels = topic.split('/');
-    let mut parts = filter.split('/').peekable();
-    while let Some(part) = parts.next() {
-        if part == "#" {
-            return true;
+    let (filter, topic) = (filter.as_bytes(), topic.as_bytes());
+    // Both stand at the beginning of a level.
+    let (mut at, mut there) = (0, 0);
+    loop {
+        match &filter[at..] {
+            b"#" => return true,
+            [b'+'] | [b'+', b'/', ..] => {
+                at += 1;
+                there += topic[there..].iter().take_while(|byte| **byte != b'/').count();
+            }
+            rest => {
+                let part = rest.iter().take_while(|byte| **byte != b'/').count();
+                let level = topic[there..].iter().take_while(|byte| **byte != b'/').count();
+                if rest[..part] != topic[there..there + level] {
+                    return false;
+                }
+                at += part;
+                there += level;
+            }
         }
-        match levels.next() {
-            Some(level) if part == "+" || part == level => {}
-            _ => return false,
-        }
-        // "a/#" also matches "a".
-        if parts.peek() == Some(&"#") && levels.clone().next().is_none() {
-            return true;
+        match (at == filter.len(), there == topic.len()) {
+            (true, over) => return over,
+            // "a/#" also matches "a".
+            (false, true) => return &filter[at..] == b"/#",
+            (false, false) => {
+                at += 1;
+                there += 1;
+            }
         }
     }
-    levels.next().is_none()
 }
 
 #[cfg(test)]

@@ -43,20 +43,19 @@ pub fn check(plan: &Plan, history: &History) -> Vec<Finding> {
 
 /// What the always-on checkers find.
 pub fn always_on(plan: &Plan, history: &History) -> Vec<Finding> {
-    let mut walk = Walk::new(plan, history);
     let mut format = format::Format::default();
     let mut connection = connection::Connections::new(plan);
     let mut answers = answers::Answers::default();
     let mut deliveries = deliveries::Deliveries::default();
     let mut messages = messages::Messages::new(plan);
     let mut out = Findings { list: Vec::new() };
-    while let Some(seen) = walk.next() {
-        format.observe(&seen, &mut out);
-        connection.observe(&seen, &mut out);
-        answers.observe(&seen, &mut out);
-        deliveries.observe(&seen, &mut out);
-        messages.observe(&seen, &mut out);
-    }
+    Walk::new(plan, history).each(|seen| {
+        format.observe(seen, &mut out);
+        connection.observe(seen, &mut out);
+        answers.observe(seen, &mut out);
+        deliveries.observe(seen, &mut out);
+        messages.observe(seen, &mut out);
+    });
     messages.conclude(&mut out);
     out.list
 }
@@ -149,6 +148,49 @@ pub(crate) struct On {
     pub version: ProtocolVersion,
 }
 
+/// What is known by connection. Connections are numbered from 0 in the order in which they were opened.
+#[derive(Debug)]
+struct ByLink<T>(Vec<Option<T>>);
+
+impl<T> Default for ByLink<T> {
+    fn default() -> ByLink<T> {
+        ByLink(Vec::new())
+    }
+}
+
+impl<T> ByLink<T> {
+    fn get(&self, link: Link) -> Option<&T> {
+        self.0.get(link.0 as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, link: Link) -> Option<&mut T> {
+        self.0.get_mut(link.0 as usize)?.as_mut()
+    }
+
+    fn place(&mut self, link: Link) -> &mut Option<T> {
+        let at = link.0 as usize;
+        if self.0.len() <= at {
+            self.0.resize_with(at + 1, || None);
+        }
+        &mut self.0[at]
+    }
+
+    fn insert(&mut self, link: Link, value: T) {
+        *self.place(link) = Some(value);
+    }
+
+    fn or_default(&mut self, link: Link) -> &mut T
+    where
+        T: Default,
+    {
+        self.place(link).get_or_insert_default()
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
+    }
+}
+
 struct Line {
     client: usize,
     version: ProtocolVersion,
@@ -162,14 +204,13 @@ struct Walk<'h> {
     plan: &'h Plan,
     history: &'h History,
     lines: Vec<Line>,
-    at: usize,
-    /// Packets of one event that are still to be shown.
-    queue: std::collections::VecDeque<Seen<'h>>,
+    /// Packets of one event, where the script sent several at a time.
+    queue: Vec<Seen<'h>>,
 }
 
 impl<'h> Walk<'h> {
     fn new(plan: &'h Plan, history: &'h History) -> Walk<'h> {
-        Walk { plan, history, lines: Vec::new(), at: 0, queue: std::collections::VecDeque::new() }
+        Walk { plan, history, lines: Vec::new(), queue: Vec::new() }
     }
 
     fn on(&self, link: Link) -> On {
@@ -177,16 +218,14 @@ impl<'h> Walk<'h> {
         On { link, client: line.client, version: line.version }
     }
 
-    fn next(&mut self) -> Option<Seen<'h>> {
-        loop {
-            if let Some(seen) = self.queue.pop_front() {
-                return Some(seen);
-            }
-            let event = self.history.events().get(self.at)?;
-            let sequence = self.at as u32;
-            self.at += 1;
+    fn each(mut self, mut visit: impl FnMut(&Seen<'h>)) {
+        for (sequence, event) in self.history.events().iter().enumerate() {
+            let sequence = sequence as u32;
             if let Some(what) = self.look(event.fact, sequence, event.at) {
-                return Some(Seen { event: sequence, at: event.at, what });
+                visit(&Seen { event: sequence, at: event.at, what });
+            }
+            for seen in self.queue.drain(..) {
+                visit(&seen);
             }
         }
     }
@@ -288,13 +327,13 @@ impl<'h> Walk<'h> {
                         self.lines[link.0 as usize].version = connect.version;
                     }
                     let on = self.on(link);
-                    self.queue.push_back(Seen { event, at, what: What::Sent(on, packet) });
+                    self.queue.push(Seen { event, at, what: What::Sent(on, packet) });
                 }
                 Ok(None) => break,
                 Err(()) => {
                     self.lines[link.0 as usize].garbled = true;
                     let on = self.on(link);
-                    self.queue.push_back(Seen { event, at, what: What::SentGarbage(on) });
+                    self.queue.push(Seen { event, at, what: What::SentGarbage(on) });
                     break;
                 }
             }

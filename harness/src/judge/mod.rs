@@ -68,6 +68,18 @@ impl<'p> Judge<'p> {
 
     /// Takes the next fact, which is the last one in `history` so far or a later reader's next one.
     pub fn observe(&mut self, sequence: u32, event: &Event, history: &History) {
+        self.observe_packet(sequence, event, history, None);
+    }
+
+    /// As [`Judge::observe`]; whoever has taken the packet of the fact apart already hands it in, with the version
+    /// that it was read for. It saves time and changes nothing.
+    pub fn observe_packet(
+        &mut self,
+        sequence: u32,
+        event: &Event,
+        history: &History,
+        packet: Option<(ProtocolVersion, &Packet<'_>)>,
+    ) {
         match event.fact {
             Fact::StepBegan(step) => {
                 self.current = Some((step, event.at));
@@ -109,7 +121,7 @@ impl<'p> Judge<'p> {
                 return;
             }
             _ => {
-                view::observe(&mut self.clients, sequence, event, history);
+                view::observe(&mut self.clients, sequence, event, history, packet);
             }
         }
         if let (StepState::Waiting(_), Some((step, began))) = (self.state, self.current) {

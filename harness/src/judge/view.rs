@@ -374,7 +374,13 @@ pub(super) fn resolved<'h>(
 }
 
 /// Updates the views of all clients with one fact.
-pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, history: &History) {
+pub(super) fn observe(
+    clients: &mut [ClientView],
+    sequence: u32,
+    event: &Event,
+    history: &History,
+    packet: Option<(ProtocolVersion, &Packet<'_>)>,
+) {
     match event.fact {
         Fact::Opening { client, link } => {
             let view = &mut clients[client as usize];
@@ -401,16 +407,14 @@ pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, 
             }
         }
         Fact::Sent { link, bytes, by_script } => {
+            let Some(view) = on(clients, link) else { return };
+            let raw = history.bytes(bytes);
             // A CONNECT that is wrong on purpose begins a connection all the same.
-            if let Some(view) = on(clients, link)
-                && packet_type(history.bytes(bytes)) == Some(PacketType::Connect)
-            {
+            if packet_type(raw) == Some(PacketType::Connect) {
                 view.connect_by_script = by_script;
                 view.connect_sent = true;
             }
-            if let Some(view) = on(clients, link)
-                && let Some(packet) = whole_packet(history.bytes(bytes), view.version)
-            {
+            if let Some(packet) = whole_packet(raw, view.version) {
                 view.sent(&packet, by_script);
             }
         }
@@ -425,9 +429,12 @@ pub(super) fn observe(clients: &mut [ClientView], sequence: u32, event: &Event, 
         Fact::Received { link, bytes } => {
             if let Some(view) = on(clients, link) {
                 let raw = history.bytes(bytes);
-                let keep = match whole_packet(raw, view.version) {
-                    Some(packet) => view.received(&packet, bytes, sequence, event.at),
-                    None => true,
+                let keep = match packet {
+                    Some((version, packet)) if version == view.version => {
+                        view.received(packet, bytes, sequence, event.at)
+                    }
+                    _ => whole_packet(raw, view.version)
+                        .is_none_or(|packet| view.received(&packet, bytes, sequence, event.at)),
                 };
                 if keep {
                     view.inbox.push(Inbound { event: sequence, at: event.at, bytes, kind: packet_type(raw) });

@@ -9,7 +9,7 @@
 
 mod random;
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use reference_broker::core::Time;
@@ -61,6 +61,9 @@ pub enum Arrival {
     ConnectTimedOut(Link),
 }
 
+/// When a piece arrives, and which one comes first of those that arrive at the same time.
+type Due = (Time, u64);
+
 /// How a direction of a link behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Settings {
@@ -76,6 +79,8 @@ struct Settings {
 #[derive(Debug, Clone)]
 struct Flow {
     random: Random,
+    /// What is under way, in the order in which it arrives: pieces of one flow never overtake each other.
+    under_way: VecDeque<(Due, Piece)>,
     /// When the last piece arrives; the next one does not overtake it.
     last: Time,
     /// What a partition holds back.
@@ -83,7 +88,7 @@ struct Flow {
     /// Since when something has been waiting for an acknowledgement that cannot come.
     unacknowledged_since: Option<Time>,
     /// Bytes that have been sent and have not arrived.
-    under_way: u64,
+    bytes_under_way: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -102,7 +107,8 @@ pub struct Network {
     seed: u64,
     clients: Vec<[Settings; 2]>,
     lines: Vec<Line>,
-    parcels: BTreeMap<(Time, u64), (Link, Towards, Piece)>,
+    /// The lines on which something can still happen, in their order.
+    live: Vec<u32>,
     sequence: u64,
 }
 
@@ -128,7 +134,7 @@ impl Network {
             seed,
             clients: vec![[settings; 2]; clients],
             lines: Vec::new(),
-            parcels: BTreeMap::new(),
+            live: Vec::new(),
             sequence: 0,
         }
     }
@@ -147,16 +153,10 @@ impl Network {
     /// Lets nothing pass in this direction; what is under way waits as well.
     pub fn partition(&mut self, client: usize, towards: Towards, now: Time) {
         self.clients[client][index(towards)].partitioned = true;
-        let held: Vec<(Time, u64)> = self
-            .parcels
-            .iter()
-            .filter(|(_, (link, way, _))| *way == towards && self.lines[link.0 as usize].client == client)
-            .map(|(key, _)| *key)
-            .collect();
-        for key in held {
-            if let Some((link, way, piece)) = self.parcels.remove(&key) {
-                let flow = &mut self.lines[link.0 as usize].flows[index(way)];
-                flow.stalled.push(piece);
+        for line in self.lines.iter_mut().filter(|line| line.client == client) {
+            let flow = &mut line.flows[index(towards)];
+            if !flow.under_way.is_empty() {
+                flow.stalled.extend(flow.under_way.drain(..).map(|(_, piece)| piece));
                 flow.unacknowledged_since.get_or_insert(now);
             }
         }
@@ -192,10 +192,11 @@ impl Network {
         let link = Link(self.lines.len() as u32);
         let flow = |purpose: &str| Flow {
             random: Random::stream(self.seed, purpose, u64::from(link.0)),
+            under_way: VecDeque::new(),
             last: now,
             stalled: Vec::new(),
             unacknowledged_since: None,
-            under_way: 0,
+            bytes_under_way: 0,
         };
         self.lines.push(Line {
             client,
@@ -204,6 +205,7 @@ impl Network {
             flows: [flow("towards broker"), flow("towards client")],
             reading: true,
         });
+        self.live.push(link.0);
         self.dispatch(link, Towards::Broker, Piece::Syn, now);
         link
     }
@@ -255,11 +257,10 @@ impl Network {
                 }
             }
             Split::Coalesced | Split::AsWritten => {
-                let last = self.lines[link.0 as usize].flows[0].last;
-                let waiting = self.parcels.range_mut((last, 0)..).find_map(|(_, parcel)| match parcel {
-                    (other, Towards::Broker, Piece::Bytes(waiting)) if *other == link => Some(waiting),
+                let waiting = match self.lines[link.0 as usize].flows[0].under_way.back_mut() {
+                    Some((_, Piece::Bytes(waiting))) => Some(waiting),
                     _ => None,
-                });
+                };
                 match waiting {
                     Some(waiting) => waiting.extend_from_slice(&bytes),
                     None => self.dispatch(link, Towards::Broker, Piece::Bytes(bytes), now),
@@ -301,13 +302,14 @@ impl Network {
         }
         due = due.max(flow.last);
         if let Piece::Bytes(bytes) = &piece {
-            flow.under_way += bytes.len() as u64;
+            flow.bytes_under_way += bytes.len() as u64;
             let time = (bytes.len() as u64 * 1_000_000).checked_div(way.rate).unwrap_or(0);
             due = due + Duration::from_micros(time);
         }
         flow.last = due;
         self.sequence += 1;
-        self.parcels.insert((due, self.sequence), (link, towards, piece));
+        flow.under_way.push_back(((due, self.sequence), piece));
+        self.revive(link);
     }
 
     /// The client's end is gone at once. What was under way to it is lost; `keep` says whether what it had
@@ -315,10 +317,11 @@ impl Network {
     pub fn drop_client_end(&mut self, link: Link, keep: bool) {
         self.lines[link.0 as usize].ends[0] = false;
         self.lines[link.0 as usize].opening_since = None;
-        self.parcels.retain(|_, (other, towards, _)| *other != link || (keep && *towards == Towards::Broker));
         let line = &mut self.lines[link.0 as usize];
+        line.flows[1].under_way.clear();
         line.flows[1].stalled.clear();
         if !keep {
+            line.flows[0].under_way.clear();
             line.flows[0].stalled.clear();
             line.flows[0].unacknowledged_since = None;
         }
@@ -347,56 +350,87 @@ impl Network {
             return None;
         }
         let window = if window == 0 { 65_536 } else { window };
-        Some(window.saturating_sub(line.flows[1].under_way))
+        Some(window.saturating_sub(line.flows[1].bytes_under_way))
     }
 
     /// Whether nothing is under way that could arrive by itself.
     pub fn is_idle(&self) -> bool {
-        self.parcels.is_empty()
+        self.lines.iter().all(|line| line.flows.iter().all(|flow| flow.under_way.is_empty()))
     }
 
     /// When the next thing happens at an end.
     pub fn next_deadline(&self) -> Option<Time> {
-        let parcel = self
-            .parcels
-            .iter()
-            .find(|(_, (link, towards, _))| {
-                *towards == Towards::Broker || self.lines[link.0 as usize].reading
-            })
-            .map(|((due, _), _)| *due);
-        let patience = self.lines.iter().flat_map(|line| {
-            let flows = line.flows.iter().enumerate().filter_map(|(way, flow)| {
+        let mut next: Option<Time> = None;
+        let mut at = |time: Time| next = Some(next.map_or(time, |other| other.min(time)));
+        for line in self.live.iter().map(|number| &self.lines[*number as usize]) {
+            for (way, flow) in line.flows.iter().enumerate() {
+                if let Some(((due, _), _)) = flow.under_way.front()
+                    && (way == 0 || line.reading)
+                {
+                    at(*due);
+                }
                 // An end that is gone has no patience.
-                let alive = line.ends[way];
-                flow.unacknowledged_since.filter(|_| alive).map(|since| since + DEAD_AFTER)
-            });
-            flows.chain(line.opening_since.map(|since| since + CONNECT_TIMEOUT))
-        });
-        parcel.into_iter().chain(patience).min()
+                if let Some(since) = flow.unacknowledged_since
+                    && line.ends[way]
+                {
+                    at(since + DEAD_AFTER);
+                }
+            }
+            if let Some(since) = line.opening_since {
+                at(since + CONNECT_TIMEOUT);
+            }
+        }
+        next
+    }
+
+    /// The flow whose first piece is the next one that is due.
+    fn next_flow(&self, now: Time) -> Option<(Link, Towards)> {
+        let mut next: Option<(Due, (Link, Towards))> = None;
+        for number in &self.live {
+            let line = &self.lines[*number as usize];
+            for (flow, towards) in line.flows.iter().zip([Towards::Broker, Towards::Client]) {
+                if let Some((due, _)) = flow.under_way.front()
+                    && due.0 <= now
+                    && (towards == Towards::Broker || line.reading)
+                    && next.is_none_or(|(other, _)| *due < other)
+                {
+                    next = Some((*due, (Link(*number), towards)));
+                }
+            }
+        }
+        next.map(|(_, flow)| flow)
+    }
+
+    /// Something can happen on this line again.
+    fn revive(&mut self, link: Link) {
+        if let Err(at) = self.live.binary_search(&link.0) {
+            self.live.insert(at, link.0);
+        }
     }
 
     /// Takes the next thing that is due.
     pub fn pop_due(&mut self, now: Time) -> Option<Arrival> {
-        let key = self
-            .parcels
-            .range(..=(now, u64::MAX))
-            .find(|(_, (link, towards, _))| {
-                *towards == Towards::Broker || self.lines[link.0 as usize].reading
-            })
-            .map(|(key, _)| *key);
-        if let Some((link, towards, piece)) = key.and_then(|key| self.parcels.remove(&key)) {
+        if let Some((link, towards)) = self.next_flow(now) {
             let line = &mut self.lines[link.0 as usize];
+            let flow = &mut line.flows[index(towards)];
+            let (_, piece) = flow.under_way.pop_front()?;
             if let Piece::Bytes(bytes) = &piece {
-                let flow = &mut line.flows[index(towards)];
-                flow.under_way = flow.under_way.saturating_sub(bytes.len() as u64);
+                flow.bytes_under_way = flow.bytes_under_way.saturating_sub(bytes.len() as u64);
             }
             if piece == Piece::Syn && towards == Towards::Client {
                 line.opening_since = None;
             }
             return Some(Arrival::Piece(link, towards, piece));
         }
-        for (number, line) in self.lines.iter_mut().enumerate() {
-            let link = Link(number as u32);
+        let lines = &mut self.lines;
+        self.live.retain(|number| {
+            let line = &lines[*number as usize];
+            let moving = line.flows.iter().any(|flow| !flow.under_way.is_empty());
+            moving || line.ends != [false, false] || line.opening_since.is_some()
+        });
+        for number in &self.live {
+            let link = Link(*number);
+            let line = &mut lines[*number as usize];
             if line.opening_since.is_some_and(|since| since + CONNECT_TIMEOUT <= now) {
                 line.opening_since = None;
                 return Some(Arrival::ConnectTimedOut(link));

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use reference_broker::codec::{Packet, PacketType, decode_frame, next_frame};
+use reference_broker::codec::{Packet, PacketType, ProtocolVersion, decode_frame, next_frame};
 use reference_broker::core::Time;
 
 use crate::client::Client;
@@ -225,7 +225,7 @@ impl<'p> Stage<'p> {
     pub fn opened(&mut self, link: Link, now: Time) {
         self.now = now;
         self.network.send(link, Towards::Client, Piece::Syn, now);
-        self.go_on();
+        self.sent_back();
     }
 
     /// A connection could not be opened.
@@ -233,14 +233,14 @@ impl<'p> Stage<'p> {
         self.now = now;
         self.network.drop_broker_end(link);
         self.network.send(link, Towards::Client, Piece::Rst, now);
-        self.go_on();
+        self.sent_back();
     }
 
     /// Bytes came from the broker.
-    pub fn received(&mut self, link: Link, bytes: &[u8], now: Time) {
+    pub fn received(&mut self, link: Link, bytes: Vec<u8>, now: Time) {
         self.now = now;
-        self.network.send(link, Towards::Client, Piece::Bytes(bytes.to_vec()), now);
-        self.go_on();
+        self.network.send(link, Towards::Client, Piece::Bytes(bytes), now);
+        self.sent_back();
     }
 
     /// The broker's end is over.
@@ -248,7 +248,7 @@ impl<'p> Stage<'p> {
         self.now = now;
         self.network.drop_broker_end(link);
         self.network.send(link, Towards::Client, if reset { Piece::Rst } else { Piece::Fin }, now);
-        self.go_on();
+        self.sent_back();
     }
 
     /// Something happened to the broker's process.
@@ -276,12 +276,24 @@ impl<'p> Stage<'p> {
 
     // ---- following the plan ----
 
+    /// What the broker's end sends changes nothing before it arrives.
+    fn sent_back(&mut self) {
+        if self.network.next_deadline().is_some_and(|due| due <= self.now) {
+            self.go_on();
+        }
+    }
+
     fn fact(&mut self, fact: Fact) {
+        self.fact_with(fact, None);
+    }
+
+    /// A fact, with the packet in it if it was taken apart already: for which version, and what it is.
+    fn fact_with(&mut self, fact: Fact, packet: Option<(ProtocolVersion, &Packet<'_>)>) {
         self.history.push(self.now, fact);
         let events = self.history.events();
         let sequence = events.len() - 1;
         let event = events[sequence];
-        self.judge.observe(sequence as u32, &event, &self.history);
+        self.judge.observe_packet(sequence as u32, &event, &self.history, packet);
     }
 
     fn go_on(&mut self) {
@@ -657,7 +669,7 @@ impl<'p> Stage<'p> {
                             self.flush(client);
                         }
                     }
-                    Piece::Bytes(bytes) => self.take(link, &bytes),
+                    Piece::Bytes(bytes) => self.take(link, bytes),
                     Piece::Fin | Piece::Rst => self.ended_by_broker(link, piece == Piece::Rst),
                 }
             }
@@ -695,16 +707,20 @@ impl<'p> Stage<'p> {
     }
 
     /// Takes packets apart and lets the client see them.
-    fn take(&mut self, link: Link, bytes: &[u8]) {
+    fn take(&mut self, link: Link, bytes: Vec<u8>) {
         let line = &mut self.lines[link.0 as usize];
         let client = line.client;
         if line.garbled {
-            let bytes = self.history.store(bytes);
+            let bytes = self.history.store(&bytes);
             self.fact(Fact::Received { link, bytes });
             return;
         }
         let mut buffer = std::mem::take(&mut line.buffer);
-        buffer.extend_from_slice(bytes);
+        if buffer.is_empty() {
+            buffer = bytes;
+        } else {
+            buffer.extend_from_slice(&bytes);
+        }
         let mut at = 0;
         loop {
             match next_frame(&buffer[at..], None) {
@@ -721,12 +737,12 @@ impl<'p> Stage<'p> {
                         self.cut(link, trigger.cut, false);
                         return;
                     }
-                    self.fact(Fact::Received { link, bytes: range });
-                    if mine {
-                        let version = self.clients[client].version();
-                        if let Ok(packet) = decode_frame(frame, version) {
-                            self.clients[client].receive(&packet, self.now);
-                        }
+                    let version = self.clients[client].version();
+                    let packet = if mine { decode_frame(frame, version).ok() } else { None };
+                    let known = packet.as_ref().map(|packet| (version, packet));
+                    self.fact_with(Fact::Received { link, bytes: range }, known);
+                    if let Some(packet) = &packet {
+                        self.clients[client].receive(packet, self.now);
                     }
                     if let Some(trigger) = trigger {
                         // The packet arrived; nothing answers it any more.
@@ -747,8 +763,10 @@ impl<'p> Stage<'p> {
                 }
             }
         }
-        buffer.drain(..at);
-        self.lines[link.0 as usize].buffer = buffer;
+        if at < buffer.len() {
+            buffer.drain(..at);
+            self.lines[link.0 as usize].buffer = buffer;
+        }
     }
 }
 

@@ -143,7 +143,7 @@ impl CoreWorld<'_> {
         while let Some(output) = self.broker.as_mut().and_then(Broker::poll_output) {
             match output {
                 BrokerOutput::Send { connection, bytes } => {
-                    self.stage.received(Link(connection.0 as u32), &bytes, self.now);
+                    self.stage.received(Link(connection.0 as u32), bytes, self.now);
                 }
                 BrokerOutput::Close { connection } => {
                     let link = Link(connection.0 as u32);

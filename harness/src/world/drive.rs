@@ -270,7 +270,7 @@ impl<W: Wire> Driver<W> {
             Event::Refused(link) => stage.refused(link, now),
             Event::Received(link, bytes) => {
                 self.taken += bytes.len() as u64;
-                stage.received(link, &bytes, now);
+                stage.received(link, bytes, now);
             }
             Event::Ended(link, reset) => stage.ended(link, reset, now),
             Event::Broker(event) => stage.broker(event, now),
