@@ -17,6 +17,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::Config;
 
+// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WORKLOAD: &str = r#"
 title: The reference workload
 requirements: { v5: [MQTT-4.5.0-1], v3.1.1: [MQTT-4.5.0-1] }

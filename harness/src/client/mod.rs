@@ -66,7 +66,9 @@ struct Connection {
     phase: Phase,
     connect: Option<Box<Connect<'static>>>,
     connect_by_script: bool,
-    keep_alive: Duration,
+    /// How long after the last packet the client sends PINGREQ; zero for never. Early enough that it arrives
+    /// within the Keep Alive.
+    ping_after: Duration,
     last_sent: Time,
     receive_maximum: usize,
     silent: bool,
@@ -94,6 +96,11 @@ const SEND_WINDOW: usize = 16;
 
 /// The client counts its own identifiers from here, so that small ones are the script's.
 const FIRST_ID: u16 = 101;
+
+/// When to ping, for a Keep Alive in seconds.
+fn ping_after(keep_alive: u32) -> Duration {
+    Duration::from_secs(u64::from(keep_alive)) * 3 / 4
+}
 
 impl Client {
     /// A client without a connection and without state.
@@ -162,7 +169,7 @@ impl Client {
             phase: Phase::Opening,
             connect,
             connect_by_script: script_sent,
-            keep_alive: Duration::ZERO,
+            ping_after: Duration::ZERO,
             last_sent: now,
             receive_maximum: SEND_WINDOW,
             silent: false,
@@ -187,7 +194,7 @@ impl Client {
         if let Some(connection) = &mut self.connection {
             connection.phase = Phase::Connecting;
             connection.connect_by_script = by_script;
-            connection.keep_alive = Duration::from_secs(u64::from(connect.keep_alive));
+            connection.ping_after = ping_after(connect.keep_alive.into());
         }
         self.version = connect.version;
         if connect.clean_start {
@@ -281,6 +288,11 @@ impl Client {
         }
     }
 
+    /// Whether the client wants to send something.
+    pub fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// What the client wants to send, in order.
     pub fn take_outputs(&mut self) -> Vec<ClientOutput> {
         std::mem::take(&mut self.outputs)
@@ -297,11 +309,10 @@ impl Client {
     /// When the client next does something by itself.
     pub fn next_deadline(&self) -> Option<Time> {
         let connection = self.connection.as_ref()?;
-        if connection.phase != Phase::Connected || connection.silent || connection.keep_alive.is_zero() {
+        if connection.phase != Phase::Connected || connection.silent || connection.ping_after.is_zero() {
             return None;
         }
-        // Early enough that the packet arrives within the interval.
-        Some(connection.last_sent + connection.keep_alive * 3 / 4)
+        Some(connection.last_sent + connection.ping_after)
     }
 
     /// Does what is due.
@@ -322,7 +333,7 @@ impl Client {
                 }
                 connection.phase = Phase::Connected;
                 if let Some(seconds) = connack.properties.number(PropertyId::ServerKeepAlive) {
-                    connection.keep_alive = Duration::from_secs(u64::from(seconds));
+                    connection.ping_after = ping_after(seconds);
                 }
                 if let Some(maximum) = connack.properties.number(PropertyId::ReceiveMaximum) {
                     connection.receive_maximum = (maximum as usize).min(SEND_WINDOW);

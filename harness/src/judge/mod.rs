@@ -166,20 +166,24 @@ impl<'p> Judge<'p> {
     pub fn is_owed(&self, history: &History) -> bool {
         self.plan.verify.iter().any(|demand| {
             matches!(demand.verb, VerifyVerb::ExactlyOnce | VerifyVerb::AtLeastOnce | VerifyVerb::InOrder)
-                && demand.payloads.iter().any(|payload| self.arrivals(demand, payload, history).is_empty())
+                && demand.payloads.iter().any(|payload| self.arrivals(demand, payload, history).next().is_none())
         })
     }
 
     /// The events at which a demanded payload arrived.
-    fn arrivals(&self, demand: &VerifyPlan, payload: &str, history: &History) -> Vec<u32> {
+    fn arrivals<'a>(
+        &'a self,
+        demand: &'a VerifyPlan,
+        payload: &'a str,
+        history: &'a History,
+    ) -> impl Iterator<Item = u32> + 'a {
         demand
             .to
             .iter()
             .flat_map(|to| &self.clients[*to].deliveries)
-            .filter(|it| history.bytes(it.payload) == payload.as_bytes())
+            .filter(move |it| history.bytes(it.payload) == payload.as_bytes())
             .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
             .map(|it| it.event)
-            .collect()
     }
 
     fn begin(&mut self, step: u32, now: Time) {
@@ -803,7 +807,7 @@ impl<'p> Judge<'p> {
             let any: &[String] = &[String::new()];
             let payloads = if demand.payloads.is_empty() { any } else { &demand.payloads[..] };
             for payload in payloads {
-                let events = if demand.payloads.is_empty() {
+                let events: Vec<u32> = if demand.payloads.is_empty() {
                     demand
                         .to
                         .iter()
@@ -812,7 +816,7 @@ impl<'p> Judge<'p> {
                         .map(|it| it.event)
                         .collect()
                 } else {
-                    self.arrivals(demand, payload, history)
+                    self.arrivals(demand, payload, history).collect()
                 };
                 let count = events.len();
                 let (right, expected) = match demand.verb {

@@ -9,6 +9,7 @@
 
 mod random;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -110,6 +111,8 @@ pub struct Network {
     /// The lines on which something can still happen, in their order.
     live: Vec<u32>,
     sequence: u64,
+    /// What [`Network::next_deadline`] says, as long as it is known.
+    deadline: Cell<Option<Option<Time>>>,
 }
 
 const fn index(towards: Towards) -> usize {
@@ -136,6 +139,7 @@ impl Network {
             lines: Vec::new(),
             live: Vec::new(),
             sequence: 0,
+            deadline: Cell::new(None),
         }
     }
 
@@ -152,6 +156,7 @@ impl Network {
 
     /// Lets nothing pass in this direction; what is under way waits as well.
     pub fn partition(&mut self, client: usize, towards: Towards, now: Time) {
+        self.deadline.set(None);
         self.clients[client][index(towards)].partitioned = true;
         for line in self.lines.iter_mut().filter(|line| line.client == client) {
             let flow = &mut line.flows[index(towards)];
@@ -164,6 +169,7 @@ impl Network {
 
     /// Lets everything pass again; what was held back sets out now.
     pub fn heal(&mut self, client: usize, towards: Towards, now: Time) {
+        self.deadline.set(None);
         self.clients[client][index(towards)].partitioned = false;
         let whole = !self.clients[client][index(back(towards))].partitioned;
         for number in 0..self.lines.len() {
@@ -189,6 +195,7 @@ impl Network {
 
     /// A client opens a connection: its SYN sets out. Connections are numbered in this order.
     pub fn open(&mut self, client: usize, now: Time) -> Link {
+        self.deadline.set(None);
         let link = Link(self.lines.len() as u32);
         let flow = |purpose: &str| Flow {
             random: Random::stream(self.seed, purpose, u64::from(link.0)),
@@ -215,6 +222,7 @@ impl Network {
         let line = &mut self.lines[link.0 as usize];
         if piece == Piece::Syn {
             line.opening_since = line.opening_since.map(|_| now);
+            self.deadline.set(None);
         }
         let reached = match towards {
             Towards::Broker => line.ends[1],
@@ -224,6 +232,7 @@ impl Network {
         if towards == Towards::Client && !reached {
             // The client's end vanished: the broker learns it when its own patience ends.
             line.flows[1].unacknowledged_since.get_or_insert(now);
+            self.deadline.set(None);
             return;
         }
         let split = self.clients[client][index(towards)].split;
@@ -275,6 +284,9 @@ impl Network {
         let settings = self.clients[line.client];
         let (way, other) = (settings[index(towards)], settings[index(back(towards))]);
         let flow = &mut line.flows[index(towards)];
+        if way.partitioned || other.partitioned || way.loss > 0 {
+            self.deadline.set(None);
+        }
         if way.partitioned {
             flow.stalled.push(piece);
             flow.unacknowledged_since.get_or_insert(now);
@@ -309,12 +321,17 @@ impl Network {
         flow.last = due;
         self.sequence += 1;
         flow.under_way.push_back(((due, self.sequence), piece));
+        if line.reading || towards == Towards::Broker {
+            let next = self.deadline.get().map(|next| Some(next.map_or(due, |next| next.min(due))));
+            self.deadline.set(next);
+        }
         self.revive(link);
     }
 
     /// The client's end is gone at once. What was under way to it is lost; `keep` says whether what it had
     /// sent still arrives.
     pub fn drop_client_end(&mut self, link: Link, keep: bool) {
+        self.deadline.set(None);
         self.lines[link.0 as usize].ends[0] = false;
         self.lines[link.0 as usize].opening_since = None;
         let line = &mut self.lines[link.0 as usize];
@@ -329,6 +346,7 @@ impl Network {
 
     /// The broker's end is gone; what the client sends to it is answered by RST.
     pub fn drop_broker_end(&mut self, link: Link) {
+        self.deadline.set(None);
         self.lines[link.0 as usize].ends[1] = false;
     }
 
@@ -339,6 +357,7 @@ impl Network {
 
     /// Whether the client takes bytes from this connection.
     pub fn set_reading(&mut self, link: Link, reading: bool) {
+        self.deadline.set(None);
         self.lines[link.0 as usize].reading = reading;
     }
 
@@ -360,6 +379,15 @@ impl Network {
 
     /// When the next thing happens at an end.
     pub fn next_deadline(&self) -> Option<Time> {
+        if let Some(known) = self.deadline.get() {
+            return known;
+        }
+        let next = self.find_deadline();
+        self.deadline.set(Some(next));
+        next
+    }
+
+    fn find_deadline(&self) -> Option<Time> {
         let mut next: Option<Time> = None;
         let mut at = |time: Time| next = Some(next.map_or(time, |other| other.min(time)));
         for line in self.live.iter().map(|number| &self.lines[*number as usize]) {
@@ -410,6 +438,10 @@ impl Network {
 
     /// Takes the next thing that is due.
     pub fn pop_due(&mut self, now: Time) -> Option<Arrival> {
+        if self.next_deadline().is_none_or(|next| next > now) {
+            return None;
+        }
+        self.deadline.set(None);
         if let Some((link, towards)) = self.next_flow(now) {
             let line = &mut self.lines[link.0 as usize];
             let flow = &mut line.flows[index(towards)];

@@ -197,10 +197,16 @@ impl<'p> Stage<'p> {
             ),
             _ => None,
         };
-        let clients = self.clients.iter().filter_map(Client::next_deadline);
-        let waiting = if self.resets > 0 { &self.lines[..] } else { &[] };
-        let resets = waiting.iter().filter_map(|line| line.reset_at);
-        self.network.next_deadline().into_iter().chain(step).chain(clients).chain(resets).min()
+        let mut next = earlier(step, self.network.next_deadline());
+        for client in &self.clients {
+            next = earlier(next, client.next_deadline());
+        }
+        if self.resets > 0 {
+            for line in &self.lines {
+                next = earlier(next, line.reset_at);
+            }
+        }
+        next
     }
 
     /// The judge, for what is shown while the run goes on.
@@ -585,10 +591,10 @@ impl<'p> Stage<'p> {
 
     /// Hands what a client wants to send to the network.
     fn flush(&mut self, client: usize) {
-        let outputs = self.clients[client].take_outputs();
-        if outputs.is_empty() {
+        if !self.clients[client].has_outputs() {
             return;
         }
+        let outputs = self.clients[client].take_outputs();
         let Some(link) = self.clients[client].link() else { return };
         for output in outputs {
             if self.lines[link.0 as usize].over {
@@ -767,6 +773,13 @@ impl<'p> Stage<'p> {
             buffer.drain(..at);
             self.lines[link.0 as usize].buffer = buffer;
         }
+    }
+}
+
+fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
