@@ -160,7 +160,7 @@ pub struct History {
 impl History {
     /// An empty history.
     pub fn new() -> History {
-        History { bytes: Vec::with_capacity(4096), events: Vec::with_capacity(256) }
+        History { bytes: Vec::with_capacity(16_384), events: Vec::with_capacity(1024) }
     }
 
     /// Appends a fact.

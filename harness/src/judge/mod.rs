@@ -50,6 +50,8 @@ pub struct Judge<'p> {
     remembered: BTreeMap<String, u16>,
     findings: Vec<Finding>,
     settled: bool,
+    /// How many of the payloads that `verify` demands have arrived, counted up to the first that has not.
+    arrived: usize,
 }
 
 impl<'p> Judge<'p> {
@@ -63,6 +65,7 @@ impl<'p> Judge<'p> {
             remembered: BTreeMap::new(),
             findings: Vec::new(),
             settled: false,
+            arrived: 0,
         }
     }
 
@@ -163,11 +166,21 @@ impl<'p> Judge<'p> {
     }
 
     /// Whether something that `verify` demands has not arrived yet.
-    pub fn is_owed(&self, history: &History) -> bool {
-        self.plan.verify.iter().any(|demand| {
-            matches!(demand.verb, VerifyVerb::ExactlyOnce | VerifyVerb::AtLeastOnce | VerifyVerb::InOrder)
-                && demand.payloads.iter().any(|payload| self.arrivals(demand, payload, history).next().is_none())
-        })
+    pub fn is_owed(&mut self, history: &History) -> bool {
+        let owing =
+            |verb| matches!(verb, VerifyVerb::ExactlyOnce | VerifyVerb::AtLeastOnce | VerifyVerb::InOrder);
+        let demanded = self.plan.verify.iter().filter(|demand| owing(demand.verb));
+        let mut demanded =
+            demanded.flat_map(|demand| demand.payloads.iter().map(move |payload| (demand, payload)));
+        // What has arrived stays arrived.
+        let arrived = demanded
+            .by_ref()
+            .skip(self.arrived)
+            .take_while(|(demand, payload)| self.arrivals(demand, payload, history).next().is_some())
+            .count();
+        self.arrived += arrived;
+        let all = self.plan.verify.iter().filter(|demand| owing(demand.verb));
+        self.arrived < all.map(|demand| demand.payloads.len()).sum()
     }
 
     /// The events at which a demanded payload arrived.

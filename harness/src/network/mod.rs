@@ -9,8 +9,8 @@
 
 mod random;
 
-use std::cell::Cell;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use reference_broker::core::Time;
@@ -108,11 +108,12 @@ pub struct Network {
     seed: u64,
     clients: Vec<[Settings; 2]>,
     lines: Vec<Line>,
-    /// The lines on which something can still happen, in their order.
-    live: Vec<u32>,
     sequence: u64,
-    /// What [`Network::next_deadline`] says, as long as it is known.
-    deadline: Cell<Option<Option<Time>>>,
+    /// One entry for every piece that is under way to an end that takes it, the next one on top. Whatever changes
+    /// more than the ends of flows makes it anew: that happens seldom.
+    arrivals: BinaryHeap<Reverse<(Due, Link, Towards)>>,
+    /// When the first end gives up.
+    patience: Option<Time>,
 }
 
 const fn index(towards: Towards) -> usize {
@@ -137,9 +138,9 @@ impl Network {
             seed,
             clients: vec![[settings; 2]; clients],
             lines: Vec::new(),
-            live: Vec::new(),
             sequence: 0,
-            deadline: Cell::new(None),
+            arrivals: BinaryHeap::new(),
+            patience: None,
         }
     }
 
@@ -156,7 +157,6 @@ impl Network {
 
     /// Lets nothing pass in this direction; what is under way waits as well.
     pub fn partition(&mut self, client: usize, towards: Towards, now: Time) {
-        self.deadline.set(None);
         self.clients[client][index(towards)].partitioned = true;
         for line in self.lines.iter_mut().filter(|line| line.client == client) {
             let flow = &mut line.flows[index(towards)];
@@ -165,11 +165,11 @@ impl Network {
                 flow.unacknowledged_since.get_or_insert(now);
             }
         }
+        self.look_again();
     }
 
     /// Lets everything pass again; what was held back sets out now.
     pub fn heal(&mut self, client: usize, towards: Towards, now: Time) {
-        self.deadline.set(None);
         self.clients[client][index(towards)].partitioned = false;
         let whole = !self.clients[client][index(back(towards))].partitioned;
         for number in 0..self.lines.len() {
@@ -186,6 +186,7 @@ impl Network {
                 }
             }
         }
+        self.look_again();
     }
 
     /// Whether a direction of a client's link is partitioned.
@@ -195,7 +196,6 @@ impl Network {
 
     /// A client opens a connection: its SYN sets out. Connections are numbered in this order.
     pub fn open(&mut self, client: usize, now: Time) -> Link {
-        self.deadline.set(None);
         let link = Link(self.lines.len() as u32);
         let flow = |purpose: &str| Flow {
             random: Random::stream(self.seed, purpose, u64::from(link.0)),
@@ -212,18 +212,19 @@ impl Network {
             flows: [flow("towards broker"), flow("towards client")],
             reading: true,
         });
-        self.live.push(link.0);
         self.dispatch(link, Towards::Broker, Piece::Syn, now);
+        self.lose_patience();
         link
     }
 
     /// Hands a piece to the network.
     pub fn send(&mut self, link: Link, towards: Towards, piece: Piece, now: Time) {
-        let line = &mut self.lines[link.0 as usize];
         if piece == Piece::Syn {
-            line.opening_since = line.opening_since.map(|_| now);
-            self.deadline.set(None);
+            let opening = &mut self.lines[link.0 as usize].opening_since;
+            *opening = opening.map(|_| now);
+            self.lose_patience();
         }
+        let line = &mut self.lines[link.0 as usize];
         let reached = match towards {
             Towards::Broker => line.ends[1],
             Towards::Client => line.ends[0],
@@ -232,7 +233,6 @@ impl Network {
         if towards == Towards::Client && !reached {
             // The client's end vanished: the broker learns it when its own patience ends.
             line.flows[1].unacknowledged_since.get_or_insert(now);
-            self.deadline.set(None);
             return;
         }
         let split = self.clients[client][index(towards)].split;
@@ -284,17 +284,16 @@ impl Network {
         let settings = self.clients[line.client];
         let (way, other) = (settings[index(towards)], settings[index(back(towards))]);
         let flow = &mut line.flows[index(towards)];
-        if way.partitioned || other.partitioned || way.loss > 0 {
-            self.deadline.set(None);
-        }
+        if way.partitioned || other.partitioned || way.loss > 0 {}
         if way.partitioned {
             flow.stalled.push(piece);
             flow.unacknowledged_since.get_or_insert(now);
-            return;
+            return self.lose_patience();
         }
-        if other.partitioned {
+        let waits = other.partitioned && flow.unacknowledged_since.is_none();
+        if waits {
             // It arrives, but no acknowledgement comes back.
-            flow.unacknowledged_since.get_or_insert(now);
+            flow.unacknowledged_since = Some(now);
         }
         let mut due = now + way.latency;
         if !way.jitter.is_zero() {
@@ -309,7 +308,7 @@ impl Network {
             if losses > MAX_RETRANSMISSIONS {
                 flow.unacknowledged_since.get_or_insert(now);
                 flow.stalled.push(piece);
-                return;
+                return self.lose_patience();
             }
         }
         due = due.max(flow.last);
@@ -322,16 +321,16 @@ impl Network {
         self.sequence += 1;
         flow.under_way.push_back(((due, self.sequence), piece));
         if line.reading || towards == Towards::Broker {
-            let next = self.deadline.get().map(|next| Some(next.map_or(due, |next| next.min(due))));
-            self.deadline.set(next);
+            self.arrivals.push(Reverse(((due, self.sequence), link, towards)));
         }
-        self.revive(link);
+        if waits {
+            self.lose_patience();
+        }
     }
 
     /// The client's end is gone at once. What was under way to it is lost; `keep` says whether what it had
     /// sent still arrives.
     pub fn drop_client_end(&mut self, link: Link, keep: bool) {
-        self.deadline.set(None);
         self.lines[link.0 as usize].ends[0] = false;
         self.lines[link.0 as usize].opening_since = None;
         let line = &mut self.lines[link.0 as usize];
@@ -342,12 +341,13 @@ impl Network {
             line.flows[0].stalled.clear();
             line.flows[0].unacknowledged_since = None;
         }
+        self.look_again();
     }
 
     /// The broker's end is gone; what the client sends to it is answered by RST.
     pub fn drop_broker_end(&mut self, link: Link) {
-        self.deadline.set(None);
         self.lines[link.0 as usize].ends[1] = false;
+        self.lose_patience();
     }
 
     /// Whether the broker's end exists.
@@ -357,8 +357,8 @@ impl Network {
 
     /// Whether the client takes bytes from this connection.
     pub fn set_reading(&mut self, link: Link, reading: bool) {
-        self.deadline.set(None);
         self.lines[link.0 as usize].reading = reading;
+        self.look_again();
     }
 
     /// How many more bytes the client's end takes from the broker before it stops reading; `None`: any number.
@@ -379,70 +379,45 @@ impl Network {
 
     /// When the next thing happens at an end.
     pub fn next_deadline(&self) -> Option<Time> {
-        if let Some(known) = self.deadline.get() {
-            return known;
+        match (self.arrivals.peek(), self.patience) {
+            (Some(Reverse(((due, _), ..))), Some(patience)) => Some(patience.min(*due)),
+            (Some(Reverse(((due, _), ..))), None) => Some(*due),
+            (None, patience) => patience,
         }
-        let next = self.find_deadline();
-        self.deadline.set(Some(next));
-        next
     }
 
-    fn find_deadline(&self) -> Option<Time> {
-        let mut next: Option<Time> = None;
-        let mut at = |time: Time| next = Some(next.map_or(time, |other| other.min(time)));
-        for line in self.live.iter().map(|number| &self.lines[*number as usize]) {
-            for (way, flow) in line.flows.iter().enumerate() {
-                if let Some(((due, _), _)) = flow.under_way.front()
-                    && (way == 0 || line.reading)
-                {
-                    at(*due);
-                }
-                // An end that is gone has no patience.
-                if let Some(since) = flow.unacknowledged_since
-                    && line.ends[way]
-                {
-                    at(since + DEAD_AFTER);
-                }
-            }
-            if let Some(since) = line.opening_since {
-                at(since + CONNECT_TIMEOUT);
-            }
-        }
-        next
-    }
-
-    /// The flow whose first piece is the next one that is due.
-    fn next_flow(&self, now: Time) -> Option<(Link, Towards)> {
-        let mut next: Option<(Due, (Link, Towards))> = None;
-        for number in &self.live {
-            let line = &self.lines[*number as usize];
+    /// Finds out anew what arrives, and when ends give up.
+    fn look_again(&mut self) {
+        self.arrivals.clear();
+        for (number, line) in self.lines.iter().enumerate() {
             for (flow, towards) in line.flows.iter().zip([Towards::Broker, Towards::Client]) {
-                if let Some((due, _)) = flow.under_way.front()
-                    && due.0 <= now
-                    && (towards == Towards::Broker || line.reading)
-                    && next.is_none_or(|(other, _)| *due < other)
-                {
-                    next = Some((*due, (Link(*number), towards)));
+                if towards == Towards::Broker || line.reading {
+                    let pieces = flow.under_way.iter();
+                    let link = Link(number as u32);
+                    self.arrivals.extend(pieces.map(|(due, _)| Reverse((*due, link, towards))));
                 }
             }
         }
-        next.map(|(_, flow)| flow)
+        self.lose_patience();
     }
 
-    /// Something can happen on this line again.
-    fn revive(&mut self, link: Link) {
-        if let Err(at) = self.live.binary_search(&link.0) {
-            self.live.insert(at, link.0);
-        }
+    /// Finds out anew when the first end gives up.
+    fn lose_patience(&mut self) {
+        let times = self.lines.iter().flat_map(|line| {
+            // An end that is gone has no patience.
+            let flows = line.flows.iter().zip(line.ends).filter(|(_, end)| *end);
+            let flows = flows.filter_map(|(flow, _)| Some(flow.unacknowledged_since? + DEAD_AFTER));
+            flows.chain(line.opening_since.map(|since| since + CONNECT_TIMEOUT))
+        });
+        self.patience = times.min();
     }
 
     /// Takes the next thing that is due.
     pub fn pop_due(&mut self, now: Time) -> Option<Arrival> {
-        if self.next_deadline().is_none_or(|next| next > now) {
-            return None;
-        }
-        self.deadline.set(None);
-        if let Some((link, towards)) = self.next_flow(now) {
+        if let Some(Reverse(((due, _), link, towards))) = self.arrivals.peek().copied()
+            && due <= now
+        {
+            self.arrivals.pop();
             let line = &mut self.lines[link.0 as usize];
             let flow = &mut line.flows[index(towards)];
             let (_, piece) = flow.under_way.pop_front()?;
@@ -451,18 +426,22 @@ impl Network {
             }
             if piece == Piece::Syn && towards == Towards::Client {
                 line.opening_since = None;
+                self.lose_patience();
             }
             return Some(Arrival::Piece(link, towards, piece));
         }
-        let lines = &mut self.lines;
-        self.live.retain(|number| {
-            let line = &lines[*number as usize];
-            let moving = line.flows.iter().any(|flow| !flow.under_way.is_empty());
-            moving || line.ends != [false, false] || line.opening_since.is_some()
-        });
-        for number in &self.live {
-            let link = Link(*number);
-            let line = &mut lines[*number as usize];
+        if self.patience.is_none_or(|patience| patience > now) {
+            return None;
+        }
+        let arrival = self.give_up(now);
+        self.lose_patience();
+        arrival
+    }
+
+    /// The first end whose patience is at its end.
+    fn give_up(&mut self, now: Time) -> Option<Arrival> {
+        for (number, line) in self.lines.iter_mut().enumerate() {
+            let link = Link(number as u32);
             if line.opening_since.is_some_and(|since| since + CONNECT_TIMEOUT <= now) {
                 line.opening_since = None;
                 return Some(Arrival::ConnectTimedOut(link));

@@ -744,11 +744,14 @@ impl<'p> Stage<'p> {
                         return;
                     }
                     let version = self.clients[client].version();
-                    let packet = if mine { decode_frame(frame, version).ok() } else { None };
-                    let known = packet.as_ref().map(|packet| (version, packet));
-                    self.fact_with(Fact::Received { link, bytes: range }, known);
-                    if let Some(packet) = &packet {
-                        self.clients[client].receive(packet, self.now);
+                    let fact = Fact::Received { link, bytes: range };
+                    let decoded = if mine { Some(decode_frame(frame, version)) } else { None };
+                    match &decoded {
+                        Some(Ok(packet)) => {
+                            self.fact_with(fact, Some((version, packet)));
+                            self.clients[client].receive(packet, self.now);
+                        }
+                        _ => self.fact(fact),
                     }
                     if let Some(trigger) = trigger {
                         // The packet arrived; nothing answers it any more.
