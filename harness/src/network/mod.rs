@@ -233,7 +233,7 @@ impl Network {
         if towards == Towards::Client && !reached {
             // The client's end vanished: the broker learns it when its own patience ends.
             line.flows[1].unacknowledged_since.get_or_insert(now);
-            return;
+            return self.lose_patience();
         }
         let split = self.clients[client][index(towards)].split;
         match piece {
