@@ -6,6 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod coverage;
 pub mod evidence;
 pub mod history;
 pub mod judge;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::{Config, Time};
 
-use crate::check::{always_on, check};
+use crate::check::{always_on, check, judged};
 use crate::history::{Digest, History};
 use crate::network::Random;
+use crate::requirement::RequirementId;
 use crate::run::StageOptions;
 use crate::scenario::{Capability, Plan, PlanOptions, Scenario, Suite, WorldKind};
-use crate::verdict::{Finding, Verdict, verdict_of};
+use crate::verdict::{Finding, Verdict, Weight, verdict_of};
 use crate::world::{self, Played};
 
 /// One scenario-case in one protocol version.
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub reason: String,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// The statements that the run judged: a step, a verification or a checker spoke of them.
+    pub statements: Vec<RequirementId>,
     /// What happened.
     pub history: History,
     /// The fingerprint of the history.
@@ -62,6 +65,7 @@ impl Outcome {
             verdict: Verdict::Skipped,
             reason: reason.into(),
             findings: Vec::new(),
+            statements: Vec::new(),
             history: History::default(),
             digest: Digest::default(),
             real: Duration::ZERO,
@@ -87,9 +91,20 @@ impl Outcome {
         index: usize,
         plan: Plan,
         history: History,
-        findings: Vec<Finding>,
+        mut findings: Vec<Finding>,
         real: Duration,
     ) -> Outcome {
+        let judged = judged(&plan, &history, verdict_of(&findings), &findings);
+        findings.extend(judged.missing.iter().map(|(id, why)| Finding {
+            weight: Weight::Harness,
+            requirement: id.clone(),
+            also: Vec::new(),
+            expected: format!("a run that judges {id}, which the scenario names"),
+            observed: format!("{id} is named and not judged: {why}"),
+            events: Vec::new(),
+            step: None,
+            by: "coverage".into(),
+        }));
         let verdict = verdict_of(&findings);
         let reason = findings
             .iter()
@@ -104,6 +119,7 @@ impl Outcome {
             verdict,
             reason,
             findings,
+            statements: judged.statements.into_iter().collect(),
             digest,
             real,
             virtual_time: end - Time::ZERO,

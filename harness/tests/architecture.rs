@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "check",
     "session",
     "prove",
+    "coverage",
     "evidence",
     "report",
     "cli",

@@ -10,6 +10,8 @@
 //! * [`deliveries`]: identifiers, DUP, re-sending, PUBREL, flow control.
 //! * [`messages`]: lost, duplicated, phantom, reordered; QoS and RETAIN of deliveries.
 //!
+//! [`judged`] says of which statements a run spoke.
+//!
 //! Never the case: a world, a clock, a finding that a legal broker could cause.
 
 mod answers;
@@ -18,6 +20,7 @@ mod deliveries;
 mod format;
 mod matching;
 mod messages;
+mod subject;
 
 use reference_broker::codec::{FrameError, Packet, ProtocolVersion, decode_frame, next_frame};
 use reference_broker::core::Time;
@@ -28,6 +31,7 @@ use crate::scenario::Plan;
 use crate::verdict::{Finding, Weight};
 
 pub use matching::matches;
+pub use subject::{Judged, judged};
 
 /// Everything that is found in a history: by the steps, by `verify`, and by the always-on checkers.
 pub fn check(plan: &Plan, history: &History) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 //! Exit codes: 0 all passed; 1 something failed; 2 bad usage, scenario or profile, or a broker that cannot be
 //! reached or started; 3 the harness failed; 4 nothing failed but something was inconclusive.
 
+mod coverage;
 mod explain;
 mod prove;
 mod replay;
@@ -40,6 +41,8 @@ enum Command {
     Run(run::RunArguments),
     /// Evidence or a scenario again: the same history and verdict, or what differs
     Replay(replay::ReplayArguments),
+    /// Which statements of the standards the suite judges, by which scenarios, and which not
+    Coverage(coverage::CoverageArguments),
     /// The suite against every defect and variant of the reference broker: the kill matrix
     Prove(prove::ProveArguments),
     /// The scenarios, their cases and what they judge
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Coverage(arguments) => coverage::coverage(&arguments),
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::List(arguments) => explain::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),

@@ -36,8 +36,11 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// Why it is no pass; empty otherwise.
     pub reason: String,
-    /// The statements that it judges.
+    /// The statements that it names.
     pub requirements: Vec<String>,
+    /// The statements that this run of it judged.
+    #[serde(default)]
+    pub judged: Vec<String>,
     /// What was found.
     pub findings: Vec<FindingResult>,
     /// The fingerprint of its history.
@@ -107,6 +110,7 @@ pub fn case(job: &Job<'_>, outcome: &Outcome) -> CaseResult {
         verdict: outcome.verdict,
         reason: outcome.reason.clone(),
         requirements: job.scenario.requirements.get(&job.version).cloned().unwrap_or_default(),
+        judged: outcome.statements.clone(),
         findings: outcome.findings.iter().map(FindingResult::from).collect(),
         digest: outcome.digest.to_string(),
         real_ms: outcome.real.as_micros() as f64 / 1000.0,

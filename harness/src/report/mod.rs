@@ -3,6 +3,7 @@
 //! Never the case: a verdict that is made here, knowledge of a checker.
 
 pub mod console;
+pub mod coverage;
 pub mod json;
 pub mod packet;
 pub mod timeline;
