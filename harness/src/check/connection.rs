@@ -41,9 +41,9 @@ enum Session {
     /// There is none.
     None,
     /// It belongs to a connection that was accepted; for this long it outlives it.
-    Live { link: Link, expiry: u32 },
+    Live { link: Link, expiry: u32, version: ProtocolVersion },
     /// Its connection ended then, as its client saw it; the broker may have noticed later.
-    Kept { since: Time, expiry: u32, noticed: bool },
+    Kept { since: Time, expiry: u32, noticed: bool, version: ProtocolVersion },
 }
 
 pub(super) struct Connections {
@@ -99,7 +99,7 @@ impl Connections {
             Packet::Disconnect(disconnect) => {
                 let Some(asked) = &line.connect else { return };
                 if let Some(expiry) = disconnect.properties.number(PropertyId::SessionExpiryInterval)
-                    && let Some(Session::Live { link, expiry: current }) =
+                    && let Some(Session::Live { link, expiry: current, .. }) =
                         self.sessions.get_mut(&asked.client_id)
                     && *link == on.link
                 {
@@ -223,7 +223,7 @@ impl Connections {
             return;
         }
         // A cleaned-up client of an older connection, still open: a takeover continues its session.
-        let known = self.sessions.insert(id, Session::Live { link: on.link, expiry });
+        let known = self.sessions.insert(id, Session::Live { link: on.link, expiry, version });
         if version == ProtocolVersion::V3_1 {
             return;
         }
@@ -244,6 +244,12 @@ impl Connections {
         let known = match known {
             None if self.restarted => Session::Unknown,
             None => Session::None,
+            // Whether another version of the protocol continues a session is the broker's choice.
+            Some(Session::Live { version: before, .. } | Session::Kept { version: before, .. })
+                if before != version =>
+            {
+                return;
+            }
             Some(known) => known,
         };
         let (expected, ids): (bool, &[&str]) = match known {
@@ -254,7 +260,7 @@ impl Connections {
             Session::Live { .. } => {
                 (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"]))
             }
-            Session::Kept { since, expiry, noticed } => {
+            Session::Kept { since, expiry, noticed, .. } => {
                 let lasts = Duration::from_secs(u64::from(expiry));
                 if expiry == NEVER || seen.at + self.slack < since + lasts {
                     (
@@ -294,14 +300,14 @@ impl Connections {
         let unanswered = line.connack.is_none();
         match self.sessions.get_mut(&asked.client_id) {
             Some(session) => {
-                if let Session::Live { link, expiry } = *session
+                if let Session::Live { link, expiry, version } = *session
                     && link == on.link
                 {
                     let noticed = how != Ending::Silence && how != Ending::TimedOut;
                     *session = if irregular {
                         Session::Unknown
                     } else {
-                        Session::Kept { since: at, expiry, noticed }
+                        Session::Kept { since: at, expiry, noticed, version }
                     };
                 } else if unanswered {
                     // A CONNECT without an answer may have been processed.

@@ -96,7 +96,8 @@ struct Subscriber {
     shares_id: bool,
     /// Its identifier is used by another client of the plan too, or it acts by script: nothing is owed.
     irregular: bool,
-    packet_size: Option<u32>,
+    /// The Maximum Packet Size of each of its connections, with the event of its CONNECT.
+    packet_sizes: Vec<(u32, Option<u32>)>,
     /// Every filter it ever asked for.
     filters: BTreeSet<String>,
 }
@@ -113,6 +114,16 @@ pub(super) struct Messages<'p> {
     settled: Option<Time>,
     broker_changed: bool,
     partitioned: bool,
+}
+
+impl Subscriber {
+    /// Whether a message may be larger than what this client took on a connection since it was published:
+    /// then the broker was right to discard it (MQTT-3.1.2-25).
+    fn too_large(&self, published: &Published) -> bool {
+        let first = self.packet_sizes.iter().rposition(|(event, _)| *event <= published.event).unwrap_or(0);
+        let sizes = self.packet_sizes[first.min(self.packet_sizes.len())..].iter();
+        sizes.filter_map(|(_, size)| *size).any(|size| published.size > size as usize)
+    }
 }
 
 fn share(filter: &str) -> (&str, bool) {
@@ -172,7 +183,8 @@ impl<'p> Messages<'p> {
                     subscriber.irregular = true;
                 }
                 subscriber.client_id = connect.client_id.to_string();
-                subscriber.packet_size = connect.properties.number(PropertyId::MaximumPacketSize);
+                let size = connect.properties.number(PropertyId::MaximumPacketSize);
+                subscriber.packet_sizes.push((seen.event, size));
                 if connect.clean_start {
                     forget(subscriber, seen.event);
                 }
@@ -621,7 +633,7 @@ impl<'p> Messages<'p> {
                         && !(it.no_local && self.subscribers[only.client].client_id == subscriber.client_id)
                         && matches(&it.filter, topic)
                 });
-                let too_large = subscriber.packet_size.is_some_and(|size| only.size > size as usize);
+                let too_large = subscriber.too_large(only);
                 if owed
                     && !too_large
                     && !topic.starts_with('$')

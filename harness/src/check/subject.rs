@@ -181,6 +181,8 @@ impl Shown {
             [3, 1, ..] => any(&[Connect]),
             [3, 2, ..] => any(&[Connack, Connect]),
             [3, 3, ..] => any(&[Publish]),
+            // The untagged rules speak of all acknowledgements at once.
+            [3, 4..=7, ..] if id.starts_with('U') => any(&[Puback, Pubrec, Pubrel, Pubcomp]),
             [3, 4, ..] => any(&[Puback]),
             [3, 5, ..] => any(&[Pubrec]),
             [3, 6, ..] => any(&[Pubrel]),

@@ -240,7 +240,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(rulings().len(), 56);
+        assert_eq!(rulings().len(), 57);
         for ruling in rulings() {
             for (version, ids) in &ruling.requirements {
                 let version = ProtocolVersion::from_name(version).expect("a version");
