@@ -91,6 +91,7 @@ pub(crate) fn patience(kind: Kind, _: &Memory, patience: Duration) -> Duration {
         Kind::KeepAliveLate => patience * 4,
         Kind::KeepAliveNever => patience * 10_000,
         Kind::KeepAliveSecondLate => patience + Duration::from_secs(1),
+        Kind::KeepAliveSixteenBits => Duration::from_millis(patience.as_millis() as u64 % 65_536_000),
         Kind::KeepAliveWholeSeconds => Duration::from_secs(patience.as_secs()),
         _ => patience,
     }

@@ -191,6 +191,7 @@ defects! {
     PingrespMissing "pingresp-missing" "PINGREQ is not answered." ["MQTT-3.12.4-1"] ["MQTT-3.12.4-1"]
     KeepAliveSecondLate "keep-alive-second-late" "A silent client is closed a second late." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
     KeepAliveWholeSeconds "keep-alive-whole-seconds" "One and a half times the Keep Alive is cut to whole seconds." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
+    KeepAliveSixteenBits "keep-alive-sixteen-bits" "One and a half times the Keep Alive is kept in sixteen bits." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
 
     // Wildcards.
     HashMissesParent "hash-misses-parent" "# does not match its parent." ["U3-30" "MQTT-4.5.0-1"] ["U5-89" "MQTT-4.5.0-1"]
