@@ -289,8 +289,12 @@ pub(crate) fn redirects(kind: Kind, _: &Memory, redirects: bool, _qos: QoS, _beg
     redirects || kind == Kind::SharedQos2Redirected
 }
 
-pub(crate) fn window(kind: Kind, _: &Memory, window: u16) -> u16 {
+pub(crate) fn window(kind: Kind, memory: &Memory, window: u16) -> u16 {
     match kind {
+        Kind::ReceiveMaximumOnlyGrows => {
+            memory.number.set(memory.number.get().max(u32::from(window)));
+            memory.number.get() as u16
+        }
         Kind::ReceiveMaximumIgnored => u16::MAX,
         Kind::ReceiveMaximumOffByOne => window.saturating_add(1),
         _ => window,

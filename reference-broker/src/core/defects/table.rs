@@ -287,6 +287,7 @@ defects! {
     AliasLimitIgnored "alias-limit-ignored" "The server uses aliases beyond the client's Topic Alias Maximum." [] ["MQTT-3.1.2-26" "MQTT-3.1.2-27" "MQTT-3.3.2-11"]
     AliasForwarded "alias-forwarded" "Deliveries carry a Topic Alias that the client did not allow." [] ["MQTT-3.1.2-27"]
     SurplusWidensWindow "surplus-widens-window" "A PUBACK that settles nothing lets one message more through." [] ["U5-44" "MQTT-4.9.0-2"]
+    ReceiveMaximumOnlyGrows "receive-maximum-only-grows" "A Receive Maximum that is smaller than an earlier one is ignored." [] ["U5-44" "MQTT-3.3.4-9"]
     OwnPacketSizeIgnored "own-packet-size-ignored" "Packets above the server's own Maximum Packet Size are accepted." [] ["U5-18"]
     ExpirySecondLate "expiry-second-late" "A message expires a second late." [] ["MQTT-3.3.2-5"]
     ExpirySixteenBits "expiry-sixteen-bits" "The Message Expiry Interval is kept in sixteen bits." [] ["MQTT-3.3.2-6"]
@@ -309,7 +310,7 @@ defects! {
     EqualIdentifiersLost "equal-identifiers-lost" "Equal Subscription Identifiers of one copy are left out." [] ["U5-77" "MQTT-3.3.4-4"]
     PropertiesInOrderOnly "properties-in-order-only" "Properties of PUBLISH are lost that stand behind one with a higher identifier." [] ["U5-54"]
     PayloadMadeUtf8 "payload-made-utf-8" "What is not UTF-8 in a payload with Payload Format Indicator 1 is replaced." [] ["U5-13"]
-    DuplicatePropertyAccepted "duplicate-property-accepted" "Of a property that occurs twice the first counts." [] ["U5-08" "U5-12" "U5-25" "U5-30" "U5-31"]
+    DuplicatePropertyAccepted "duplicate-property-accepted" "Of a property that occurs twice the first counts." [] ["U5-08" "U5-12" "U5-25" "U5-30" "U5-31" "U5-36"]
     ForeignPropertySkipped "foreign-property-skipped" "Properties that do not belong into a packet are skipped." [] ["U5-05"]
     DataWithoutMethodAccepted "data-without-method-accepted" "Authentication Data without Authentication Method are ignored." [] ["U5-11"]
 
