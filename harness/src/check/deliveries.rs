@@ -18,6 +18,8 @@ struct Open {
     link: Link,
     /// PUBREL has come for it, so the broker knows PUBREC.
     released: bool,
+    /// The Subscription Identifiers that it has had, one after the other.
+    identifiers: Vec<Vec<u32>>,
 }
 
 /// What the broker owes to keep in mind of one Client Identifier.
@@ -204,6 +206,19 @@ impl Deliveries {
             if let Some(open) = session.open.get_mut(&id) {
                 open.link = on.link;
                 open.fingerprint = fingerprint;
+                let now = subscription_identifiers(publish);
+                if same && open.identifiers.last() != Some(&now) {
+                    if open.identifiers.contains(&now) {
+                        out.violation(
+                            BY,
+                            &["U5-82"],
+                            "no old Subscription Identifiers after newer ones were sent",
+                            format!("Subscription Identifiers {now:?} again"),
+                            vec![open.event, event],
+                        );
+                    }
+                    open.identifiers.push(now);
+                }
             }
         } else {
             // After a resume the first sighting may be a repetition of what went into a dead connection.
@@ -219,7 +234,8 @@ impl Deliveries {
                 );
                 out.violation(BY, ids, "DUP 0 on the first transmission", "DUP 1", vec![event]);
             }
-            session.open.insert(id, Open { fingerprint, event, link: on.link, released: false });
+            let identifiers = vec![subscription_identifiers(publish)];
+            session.open.insert(id, Open { fingerprint, event, link: on.link, released: false, identifiers });
         }
         // Only what was sent on this connection counts against the quota.
         let in_flight = session.open.values().filter(|open| open.link == on.link).count();
@@ -257,6 +273,17 @@ impl Deliveries {
             );
         }
     }
+}
+
+/// The Subscription Identifiers of a PUBLISH, in ascending order.
+fn subscription_identifiers(publish: &Publish<'_>) -> Vec<u32> {
+    if publish.properties.is_empty() {
+        return Vec::new();
+    }
+    let all = publish.properties.iter().filter(|property| property.id == PropertyId::SubscriptionIdentifier);
+    let mut identifiers: Vec<u32> = all.filter_map(|property| property.value.number()).collect();
+    identifiers.sort_unstable();
+    identifiers
 }
 
 /// What makes a PUBLISH the same one when it comes again: its payload.

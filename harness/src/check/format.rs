@@ -251,8 +251,9 @@ fn garbage(on: On, bytes: &[u8], event: u32, out: &mut Findings) {
     let (rule, observed) = match next_frame(bytes, None) {
         Ok(Some(frame)) => match decode_frame(frame, version) {
             Err(error) => {
-                let name = frame.packet_type().map_or("a packet of type 0", PacketType::name);
-                (error.rule.statement(version), format!("{name}: {error}"))
+                let kind = frame.packet_type();
+                let name = kind.map_or("a packet of type 0", PacketType::name);
+                (sender_statement(error.rule, kind, version), format!("{name}: {error}"))
             }
             Ok(_) => (umbrella, "surplus bytes".to_string()),
         },
@@ -264,4 +265,16 @@ fn garbage(on: On, bytes: &[u8], event: u32, out: &mut Findings) {
         Err(error) => (Rule::RemainingLengthTooLong.statement(version), error.to_string()),
     };
     out.violation(BY, &[rule, umbrella], "well-formed packets from the broker", observed, vec![event]);
+}
+
+/// The statement that a sender breaks with a packet that breaks this rule, where it is another than that of the
+/// receiver.
+fn sender_statement(rule: Rule, kind: Option<PacketType>, version: ProtocolVersion) -> &'static str {
+    match (rule, kind) {
+        (Rule::ReservedFlags(_), _) if version != ProtocolVersion::V5 => "MQTT-2.2.2-1",
+        (Rule::DuplicateProperty(_), Some(PacketType::Connack)) => "U5-15",
+        (Rule::DuplicateProperty(_), Some(PacketType::Publish)) => "U5-25",
+        (Rule::DuplicateProperty(PropertyId::ReasonString), _) => "U5-30",
+        _ => rule.statement(version),
+    }
 }

@@ -122,7 +122,8 @@ impl Broker {
             }
             return Ok(());
         }
-        if connect.client_id.len() > usize::from(self.config.maximum_client_id_length.max(23)) {
+        let longest = usize::from(self.config.maximum_client_id_length.max(23));
+        if !self.seam.takes_client_id(connect.client_id.len() <= longest, &connect.client_id) {
             return refused("the Client Identifier is too long");
         }
         Ok(())
@@ -229,9 +230,11 @@ impl Broker {
             Rule::EmptyClientIdWithoutCleanSession => {
                 Some((version.unwrap_or(ProtocolVersion::V3_1_1), ReasonCode::V3_IDENTIFIER_REJECTED))
             }
-            _ => (version == Some(ProtocolVersion::V5)
-                && self.config.malformed_connect == MalformedConnect::ConnackClose)
+            _ if version == Some(ProtocolVersion::V5) => (self.config.malformed_connect
+                == MalformedConnect::ConnackClose)
                 .then_some((ProtocolVersion::V5, error.rule.reason())),
+            // No return code of 3.1.1 fits (MQTT-3.2.2-6).
+            _ => version.zip(self.seam.malformed_connect_code(None)),
         };
         if let (Some((version, reason)), Some(connection)) = (answer, self.connections.get_mut(&id)) {
             connection.version = version;
@@ -243,8 +246,9 @@ impl Broker {
     /// Carries a CONNECT out: takeover, session, CONNACK, resume (MQTT-3.1.4-3 to -5).
     pub(super) fn accept(&mut self, id: ConnectionId, connect: &Connect<'_>, auth_data: Option<&[u8]>) {
         let assigned = connect.client_id.is_empty();
-        let client_id: Cow<'_, str> =
+        let mut client_id: Cow<'_, str> =
             if assigned { Cow::Owned(self.new_client_id()) } else { Cow::Borrowed(&connect.client_id) };
+        self.seam.session_name(&mut client_id);
         let held = self.take_over(id, &client_id);
         let (session, present) = self.open_session(id, connect, &client_id);
         self.open_connection(id, session, connect, present);

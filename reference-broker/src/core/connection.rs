@@ -109,17 +109,19 @@ impl Broker {
 
     /// Processes the complete packets in `bytes`; answers how many bytes they took.
     fn take_packets(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
-        let limit = Some(self.config.maximum_packet_size.0);
+        let limit = self.seam.read_limit(Some(self.config.maximum_packet_size.0));
         let mut at = 0;
         while self.connections.contains_key(&id) {
             match next_frame(&bytes[at..], limit) {
                 Ok(Some(frame)) => {
                     at += frame.len();
                     self.take_frame(id, frame);
+                    if !self.seam.reads_on(true, frame.packet_type()) {
+                        return bytes.len();
+                    }
                 }
                 Ok(None) => return at,
                 Err(error) => {
-                    at = bytes.len();
                     let end = match error {
                         FrameError::RemainingLengthTooLong => {
                             End::Malformed(Rule::RemainingLengthTooLong.at(1))
@@ -129,8 +131,9 @@ impl Broker {
                         }
                         FrameError::TooLarge(_) => End::Violation(Violation::PacketTooLarge),
                     };
-                    // A stream whose packets cannot be told apart is of no use, whatever a defect says.
-                    self.end_connection(id, end);
+                    // Nothing that follows can be told apart any more. A defect that stays throws away what there is.
+                    self.close(id, end);
+                    return bytes.len();
                 }
             }
         }
@@ -140,6 +143,9 @@ impl Broker {
     fn take_frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
         let Some(connection) = self.connections.get(&id) else { return };
         let version = connection.version;
+        if !self.seam.takes_frame(true, frame, version) {
+            return;
+        }
         if matches!(connection.phase, Phase::Awaiting) && frame.packet_type() != Some(PacketType::Connect) {
             return self.violated(id, Violation::FirstPacketNotConnect);
         }

@@ -69,7 +69,7 @@ impl Broker {
             }
             (true, _) => Retention::Replace,
         };
-        match self.seam.retention(retention, publication.retain, publication.topic) {
+        match self.seam.retention(retention, publication.retain, publication.qos, publication.topic) {
             Retention::Leave => {}
             Retention::Clear => self.state.retained.clear(publication.topic),
             Retention::Replace => {

@@ -88,7 +88,7 @@ impl Broker {
         let version = connection.version;
         let Some(state) = self.state.sessions.get_mut(session) else { return };
         let known = state.incoming.get_mut(&packet_id);
-        if self.seam.is_repetition(known.is_some()) {
+        if self.seam.is_repetition(known.is_some(), packet_id, &state.outbox) {
             let live = known.is_some_and(|known| std::mem::replace(&mut known.counted, true));
             if !live {
                 connection.receiving = connection.receiving.saturating_add(1);
@@ -344,7 +344,7 @@ impl Broker {
     /// PUBACK: a QoS 1 delivery is settled, whatever the reason (MQTT-4.4.0-2).
     pub(super) fn take_puback(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>) {
         let Some(state) = self.state.sessions.get_mut(session) else { return };
-        let Some(place) = state.outbox.place(ack.packet_id) else { return };
+        let Some(place) = state.outbox.place(ack.packet_id) else { return self.take_surplus(id) };
         if state.outbox.in_flight[place].delivery.qos != QoS::AtLeastOnce
             || !self.seam.settles(true, PacketType::Puback)
         {
@@ -353,6 +353,13 @@ impl Broker {
         state.outbox.take(place);
         state.outbox.free_id(ack.packet_id);
         self.pump(session, id);
+    }
+
+    /// An acknowledgement that settles nothing leaves everything as it is (U5-44).
+    fn take_surplus(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.window = self.seam.window_after_surplus(connection.window);
+        }
     }
 
     /// PUBREC: a QoS 2 delivery has arrived, or is refused and settled (MQTT-4.3.3-4).

@@ -5,12 +5,14 @@
 //! With the feature `defects` one named bug may answer instead: see [`defects`](super::defects). The core
 //! never asks which.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Action;
 use super::message::Message;
+use super::outbox::Outbox;
 use super::retained::Retained;
 use super::session::Held;
 use super::state::State;
@@ -18,7 +20,9 @@ use super::tree::Found;
 use super::violation::{End, Moment, Violation};
 use super::will::StoredWill;
 use super::{Broker, Config, ConnectionId};
-use crate::codec::{DecodeError, Frame, Packet, PacketType, ProtocolVersion, QoS, RetainHandling};
+use crate::codec::{
+    DecodeError, Frame, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling,
+};
 
 /// Why a packet is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +125,12 @@ seams! {
     fn takeover_closes(closes: bool) -> bool { closes }
     /// The Client Identifier that an empty one is replaced by (MQTT-3.1.3-6).
     fn assigned_client_id(client_id: String) -> String { client_id }
+    /// Whether a Client Identifier is taken (MQTT-3.1.3-5).
+    fn takes_client_id(takes: bool, client_id: &str) -> bool { takes }
+    /// The name under which the session of a Client Identifier is kept (MQTT-3.1.3-2).
+    fn session_name(client_id: &mut Cow<'_, str>) -> () { () }
+    /// The return code for a malformed CONNECT of 3.1.1, which has none (MQTT-3.2.2-6).
+    fn malformed_connect_code(code: Option<ReasonCode>) -> Option<ReasonCode> { code }
     /// The keep alive in force, in seconds (MQTT-3.2.2-22).
     fn keep_alive(seconds: u16) -> u16 { seconds }
     /// How long a connection may be silent (MQTT-3.1.2-22).
@@ -150,7 +160,7 @@ seams! {
     /// Whether a SUBSCRIBE is sent the retained messages (MQTT-3.3.1-9 to -11, U5-34).
     fn sends_retained(sends: bool, handling: RetainHandling, existed: bool, shared: bool) -> bool { sends }
     /// What a PUBLISH does to the retained message (MQTT-3.3.1-5 to -8).
-    fn retention(retention: Retention, published_retain: bool, topic: &str) -> Retention { retention }
+    fn retention(retention: Retention, published_retain: bool, qos: QoS, topic: &str) -> Retention { retention }
     /// Whether No Local hides a message from its publisher (MQTT-3.8.3-3).
     fn hides_own(hides: bool) -> bool { hides }
     /// Finds the matching subscriptions in place of the tree; false if it has not.
@@ -167,6 +177,8 @@ seams! {
     fn redirects(redirects: bool, qos: QoS, begun: bool) -> bool { redirects }
     /// How many QoS 1 and 2 messages may be in flight towards the client (MQTT-3.3.4-9).
     fn window(window: u16) -> u16 { window }
+    /// The same after an acknowledgement that settles nothing (U5-44).
+    fn window_after_surplus(window: u16) -> u16 { window }
     /// Whether a message has expired (MQTT-3.3.2-5).
     fn is_expired(expired: bool, begun: bool) -> bool { expired }
     /// The Message Expiry Interval that is sent on (MQTT-3.3.2-6).
@@ -184,7 +196,7 @@ seams! {
     /// Whether a message that waits goes ahead of those that wait already (MQTT-4.6.0-5).
     fn queues_in_front(front: bool) -> bool { front }
     /// Whether a QoS 2 PUBLISH repeats one that is known (MQTT-4.3.3-10).
-    fn is_repetition(repetition: bool) -> bool { repetition }
+    fn is_repetition(repetition: bool, packet_id: u16, outbox: &Outbox) -> bool { repetition }
     /// Whether PUBREL ends the exchange, so that its identifier is new again (MQTT-4.3.3-12).
     fn release_forgets(forgets: bool) -> bool { forgets }
     /// Whether a message is queued for a client that is away (MQTT-4.5.0-1).
@@ -199,6 +211,12 @@ seams! {
     fn authenticates(right: bool) -> bool { right }
     /// Whether a topic is allowed to a user (U5-90).
     fn authorises(allowed: bool, action: Action) -> bool { allowed }
+    /// The server's own Maximum Packet Size, as a limit to what is read (U5-18).
+    fn read_limit(limit: Option<u32>) -> Option<u32> { limit }
+    /// Whether a packet is looked at at all.
+    fn takes_frame(takes: bool, frame: Frame<'_>, version: ProtocolVersion) -> bool { takes }
+    /// Whether what arrived together with a packet, behind it, is read (U5-66).
+    fn reads_on(reads: bool, packet: Option<PacketType>) -> bool { reads }
     /// A packet that came in; false to ignore it.
     fn incoming(packet: &mut Packet<'_>, version: ProtocolVersion) -> bool { true }
     /// A packet that goes out.

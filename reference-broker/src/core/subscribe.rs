@@ -113,18 +113,26 @@ impl Broker {
             if subscription.options.no_local && self.forbids(id, Violation::NoLocalOnShared) {
                 return Judgement::Closed;
             }
-            if !self.config.shared_subscription_available {
+            if !self.config.shared_subscription_available
+                && !self.seam.tolerates(false, Violation::SharedNotSupported)
+            {
                 return self.unavailable(id, Violation::SharedNotSupported);
             }
         }
-        if identifier.is_some() && !self.config.subscription_identifier_available {
+        if identifier.is_some()
+            && !self.config.subscription_identifier_available
+            && !self.seam.tolerates(false, Violation::SubscriptionIdentifiersNotSupported)
+        {
             return self.unavailable(id, Violation::SubscriptionIdentifiersNotSupported);
         }
         let pattern = match kind {
             Kind::Shared(shared) => shared.filter,
             _ => filter,
         };
-        if topic::has_wildcard(pattern) && !self.config.wildcard_subscription_available {
+        if topic::has_wildcard(pattern)
+            && !self.config.wildcard_subscription_available
+            && !self.seam.tolerates(false, Violation::WildcardsNotSupported)
+        {
             // 3.1.1 has only the code for it (MQTT-3.8.3-2).
             if !v5 {
                 return Judgement::Refuse(ReasonCode::V3_FAILURE);

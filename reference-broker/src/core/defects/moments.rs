@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::super::message::Message;
 use super::super::session::{Session, SessionId};
+use super::super::timer::Timer;
 use super::super::tree::Entry;
 use super::super::violation::{End, Moment};
+use super::super::will::after;
 use super::super::{Broker, ConnectionId, Output, topic};
 use super::Kind;
 use crate::codec::{PacketType, QoS};
@@ -40,6 +42,23 @@ pub(in crate::core) fn moment(broker: &mut Broker, kind: Kind, moment: Moment) {
         | (Kind::SubscriptionLost, Moment::Subscribed(session)) => drop_subscriptions(broker, session),
         (Kind::QueueForgotten, Moment::Connected { session, present: true }) => {
             with(broker, session, |session| session.outbox.queue.clear());
+        }
+        (Kind::SubscriptionIdentifiersForgotten, Moment::Connected { session, present: true }) => {
+            let Some(state) = broker.state.sessions.get_mut(session) else { return };
+            let mut changed = Vec::new();
+            for (filter, held) in state.subscriptions.iter_mut().filter(|(_, held)| held.group.is_none()) {
+                held.grant.id = 0;
+                changed.push((filter.clone(), held.grant));
+            }
+            for (filter, grant) in changed {
+                broker.state.tree.insert(&filter, Entry { session, grant });
+            }
+        }
+        (Kind::CleanSessionSwept, Moment::Connected { session, .. })
+            if broker.state.sessions.get(session).is_some_and(|session| session.expiry == 0) =>
+        {
+            let at = after(broker.now, 60);
+            broker.timers.arm(at, Timer::SessionExpiry(session));
         }
         (Kind::OnlyLastQueued, Moment::Connected { session, present: true }) => {
             with(broker, session, |session| {

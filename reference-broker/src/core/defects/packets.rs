@@ -12,6 +12,33 @@ use crate::codec::{
 pub(super) fn incoming(kind: Kind, memory: &Memory, packet: &mut Packet<'_>) -> bool {
     match (kind, packet) {
         (Kind::DupCopied, Packet::Publish(publish)) => memory.flag.set(publish.dup),
+        (Kind::PropertiesInOrderOnly, Packet::Publish(publish)) => {
+            let mut last = None;
+            publish.properties = publish.properties.filtered(|property| {
+                let ascends = last <= Some(property.id);
+                last = last.max(Some(property.id));
+                ascends
+            });
+        }
+        (Kind::ExpirySecondLate, Packet::Publish(publish)) => {
+            publish.properties = changed(&publish.properties, PropertyId::MessageExpiryInterval, |expiry| {
+                expiry.saturating_add(1)
+            });
+        }
+        (Kind::ExpirySixteenBits, Packet::Publish(publish)) => {
+            publish.properties =
+                changed(&publish.properties, PropertyId::MessageExpiryInterval, |expiry| expiry & 0xFFFF);
+        }
+        (Kind::AbsentExpiryIsAnHour, Packet::Connect(connect))
+            if connect.version == ProtocolVersion::V5
+                && connect.properties.get(PropertyId::SessionExpiryInterval).is_none() =>
+        {
+            connect.properties.push_number(PropertyId::SessionExpiryInterval, 3_600);
+        }
+        (Kind::VendorGreetingNeeded, Packet::Publish(publish)) if publish.topic == "$vendor/hello" => {
+            memory.flag.set(true);
+        }
+        (Kind::VendorGreetingNeeded, Packet::Publish(_) | Packet::Subscribe(_)) => return memory.flag.get(),
         (Kind::DupPublishIgnored, Packet::Publish(publish)) => {
             return !(publish.dup && publish.qos == QoS::AtLeastOnce);
         }
@@ -43,7 +70,9 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
     match packet {
         Packet::Publish(publish) => return publish_out(kind, memory, publish, sending),
         Packet::Puback(ack) => {
-            if kind == Kind::PubackMissing {
+            if kind == Kind::PubackMissing
+                || (kind == Kind::DeniedNotAcknowledged && memory.flag.replace(false))
+            {
                 return Fate::Never;
             }
             change_identifier(kind == Kind::PubackWrongIdentifier, &mut ack.packet_id);
@@ -54,7 +83,8 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
         }
         Packet::Pubrec(ack) => {
             if kind == Kind::PubrecMissing
-                || (kind == Kind::RepeatedQos2NotAnswered && memory.flag.replace(false))
+                || (matches!(kind, Kind::RepeatedQos2NotAnswered | Kind::DeniedNotAcknowledged)
+                    && memory.flag.replace(false))
             {
                 return Fate::Never;
             }
@@ -83,6 +113,11 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
                 Kind::SubackMissing => return Fate::Never,
                 Kind::SubackReversed => suback.reasons.reverse(),
                 Kind::SubackOneCode => suback.reasons.truncate(1),
+                Kind::OneRefusalRefusesAll => {
+                    if let Some(refusal) = suback.reasons.iter().copied().find(|code| code.is_error()) {
+                        suback.reasons.fill(refusal);
+                    }
+                }
                 Kind::SubackUnknownCode => {
                     suback.reasons.iter_mut().for_each(|reason| *reason = ReasonCode(0x7F))
                 }
@@ -114,6 +149,11 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
             _ => {}
         },
         Packet::Auth(auth) if kind == Kind::AuthWrongReason => auth.reason = ReasonCode::SUCCESS,
+        Packet::Auth(auth)
+            if kind == Kind::ReauthenticationNotAnswered && auth.reason == ReasonCode::SUCCESS =>
+        {
+            return Fate::Never;
+        }
         _ => {}
     }
     Fate::Once
@@ -137,6 +177,18 @@ fn connack_out(kind: Kind, memory: &Memory, packet: &mut Packet<'_>) -> Fate {
     match kind {
         Kind::ConnackMissing if connack.reason == ReasonCode::SUCCESS => return Fate::Never,
         Kind::ConnackTwice => return Fate::Twice,
+        Kind::IdentifierRefusedSilently if connack.reason == ReasonCode::V3_IDENTIFIER_REJECTED => {
+            return Fate::Never;
+        }
+        Kind::ConnackPropertyTwice if connack.properties.get(PropertyId::MaximumPacketSize).is_some() => {
+            connack.properties.push_number(PropertyId::MaximumPacketSize, 1_000_000);
+        }
+        Kind::MaximumQosTwo
+            if connack.properties.get(PropertyId::MaximumPacketSize).is_some()
+                && connack.properties.get(PropertyId::MaximumQoS).is_none() =>
+        {
+            connack.properties.push_number(PropertyId::MaximumQoS, 2);
+        }
         Kind::RefusalClaimsSession if connack.reason != ReasonCode::SUCCESS => connack.session_present = true,
         Kind::RefusedButServed if memory.flag.replace(false) => {
             connack.reason = ReasonCode::V3_NOT_AUTHORIZED;
@@ -182,6 +234,27 @@ fn publish_out(kind: Kind, memory: &Memory, publish: &mut Publish<'_>, sending: 
         Kind::Qos1DeliveredTwice if qos == QoS::AtLeastOnce && first => return Fate::Twice,
         Kind::Qos2DeliveredTwice if qos == QoS::ExactlyOnce && first => return Fate::Twice,
         Kind::Qos0Lost if qos == QoS::AtMostOnce => return Fate::Never,
+        Kind::OldIdentifierReturns => {
+            let Some(id) = publish.properties.number(PropertyId::SubscriptionIdentifier) else {
+                return Fate::Once;
+            };
+            match (first, memory.number.get()) {
+                (true, 0) => memory.number.set(id),
+                // The first repetition is right; every other one has the identifier of the beginning.
+                (false, old) if memory.flag.replace(true) => {
+                    publish.properties =
+                        changed(&publish.properties, PropertyId::SubscriptionIdentifier, |_| old.max(1));
+                }
+                _ => {}
+            }
+        }
+        Kind::PayloadMadeUtf8
+            if publish.properties.number(PropertyId::PayloadFormatIndicator) == Some(1)
+                && std::str::from_utf8(&publish.payload).is_err() =>
+        {
+            let text = String::from_utf8_lossy(&publish.payload).into_owned();
+            publish.payload = Cow::Owned(text.into_bytes());
+        }
         Kind::IdentifierZero => publish.packet_id = publish.packet_id.map(|_| 0),
         Kind::IdentifierConstant => publish.packet_id = publish.packet_id.map(|_| 1),
         Kind::IdentifierOnQos0 if qos == QoS::AtMostOnce => publish.packet_id = Some(1),
@@ -240,6 +313,15 @@ fn properties_out(kind: Kind, properties: &mut Properties<'_>) {
     *properties = properties.filtered(|property| property.id != dropped);
 }
 
+/// The same properties with another number in one of them; user properties go to the end.
+fn changed(properties: &Properties<'_>, id: PropertyId, change: impl Fn(u32) -> u32) -> Properties<'static> {
+    let mut out = properties.filtered(|property| property.id != id);
+    if let Some(number) = properties.number(id) {
+        out.push_number(id, change(number));
+    }
+    out
+}
+
 /// The same properties with the user properties in reverse order.
 pub(super) fn user_properties_reversed(properties: &Properties<'_>) -> Properties<'static> {
     let mut reversed = properties.filtered(|property| property.id != PropertyId::UserProperty);
@@ -259,6 +341,14 @@ pub(super) fn encoded(kind: Kind, bytes: &mut Vec<u8>, packet: PacketType, versi
                 *flags |= 0x80;
             }
         }
+        (Kind::PubrelFlagsZero, PacketType::Pubrel) => {
+            if let Some(first) = bytes.first_mut() {
+                *first &= 0xF0;
+            }
+        }
+        (Kind::IdentifierBeforeTopic, PacketType::Publish) => identifier_before_topic(bytes),
+        // What a full buffer does not take.
+        (Kind::ShortWrite, _) => bytes.truncate(4_096),
         (Kind::UnsubackWithCodes, PacketType::Unsuback) if version != ProtocolVersion::V5 => {
             bytes.push(0);
             if let Some(length) = bytes.get_mut(1) {
@@ -266,5 +356,19 @@ pub(super) fn encoded(kind: Kind, bytes: &mut Vec<u8>, packet: PacketType, versi
             }
         }
         _ => {}
+    }
+}
+
+/// Moves the Packet Identifier of a PUBLISH in front of its Topic Name.
+fn identifier_before_topic(bytes: &mut [u8]) {
+    if bytes.first().is_none_or(|first| first & 0b0110 == 0) {
+        return;
+    }
+    let Some(last) = bytes.iter().skip(1).position(|byte| byte & 0x80 == 0) else { return };
+    let topic = last + 2;
+    let Some(&[high, low]) = bytes.get(topic..topic + 2) else { return };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if let Some(fields) = bytes.get_mut(topic..topic + length + 4) {
+        fields.rotate_right(2);
     }
 }

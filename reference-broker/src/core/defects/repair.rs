@@ -1,14 +1,17 @@
 //! Malformed packets, put right instead of refused.
 
 use super::Kind;
-use crate::codec::{DecodeError, Frame, PacketType, ProtocolVersion, Rule};
+use crate::codec::{
+    DecodeError, Frame, Header, PacketType, Properties, PropertyId, PropertyType, ProtocolVersion, Rule,
+    decode_frame,
+};
 
 /// The packet without its error: its first byte, and what follows the fixed header.
 pub(super) fn repairs(
     kind: Kind,
     frame: Frame<'_>,
     error: DecodeError,
-    _version: ProtocolVersion,
+    version: ProtocolVersion,
 ) -> Option<(u8, Vec<u8>)> {
     let first = frame.header.first;
     let mut body = frame.body.to_vec();
@@ -60,7 +63,128 @@ pub(super) fn repairs(
                 body.push(0);
             }
         }
+        (Kind::TruncatedAccepted, Rule::Truncated | Rule::PropertiesTooLong) => {
+            return filled(frame, version).map(|body| (first, body));
+        }
+        (Kind::EmptyTopicAccepted, Rule::EmptyTopicWithoutAlias) => {
+            body.splice(..2, *b"\0\x01x");
+        }
+        (Kind::DuplicatePropertyAccepted, Rule::DuplicateProperty(id))
+        | (Kind::ForeignPropertySkipped, Rule::PropertyNotAllowed(id)) => {
+            let block = Block::around(frame, at?)?;
+            let end = at? + property_length(&body[at?..block.end], id)?;
+            let rest = [&body[block.start..at?], &body[end..block.end]].concat();
+            block.replace(&mut body, &rest);
+        }
+        // How long it is cannot be known, so that what follows is lost with it.
+        (Kind::ForeignPropertySkipped, Rule::UnknownProperty(_)) => {
+            let block = Block::around(frame, at?)?;
+            let rest = body[block.start..at?].to_vec();
+            block.replace(&mut body, &rest);
+        }
+        (Kind::DataWithoutMethodAccepted, Rule::AuthenticationDataWithoutMethod) => {
+            let block = Block::around(frame, at? + 1)?;
+            let properties = Properties::from_encoded(body[block.start..block.end].to_vec());
+            let rest = properties.filtered(|property| property.id != PropertyId::AuthenticationData);
+            block.replace(&mut body, rest.as_bytes());
+        }
         _ => return None,
     }
     Some((first, body))
+}
+
+/// How far a decoder reads beyond the end of a packet.
+const BEYOND: usize = 600;
+
+/// The packet as a decoder finds it that reads on behind its end, where some bytes of 1 stand.
+fn filled(frame: Frame<'_>, version: ProtocolVersion) -> Option<Vec<u8>> {
+    let mut body = frame.body.to_vec();
+    for _ in 0..BEYOND {
+        body.push(1);
+        let remaining = body.len() as u32;
+        let longer = Frame { header: Header { remaining, ..frame.header }, body: &body };
+        if decode_frame(longer, version).is_ok() {
+            return Some(body);
+        }
+    }
+    None
+}
+
+/// A block of properties within the body of a packet of 5.0: its length field, and what it holds.
+struct Block {
+    length: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Block {
+    /// The block in which this byte of the body stands.
+    fn around(frame: Frame<'_>, at: usize) -> Option<Block> {
+        let body = frame.body;
+        let behind = |from: usize| {
+            let bytes = body.get(from..from + 2)?;
+            Some(from + 2 + usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+        };
+        let first = match frame.packet_type()? {
+            // The Protocol Name, its version, the flags, the Keep Alive.
+            PacketType::Connect => behind(0)? + 4,
+            PacketType::Publish if frame.header.first & 0b0110 == 0 => behind(0)?,
+            PacketType::Publish => behind(0)? + 2,
+            PacketType::Subscribe | PacketType::Unsubscribe => 2,
+            PacketType::Disconnect | PacketType::Auth => 1,
+            _ => 3,
+        };
+        let block = Block::at(body, first)?;
+        if at < block.end.max(block.start + 1) {
+            return Some(block);
+        }
+        // Behind the Client Identifier: the properties of the will.
+        Block::at(body, behind(block.end)?)
+    }
+
+    fn at(body: &[u8], length: usize) -> Option<Block> {
+        let mut start = length;
+        let mut size = 0;
+        loop {
+            let byte = *body.get(start)?;
+            size |= usize::from(byte & 0x7F) << (7 * (start - length));
+            start += 1;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let end = start + size;
+        (end <= body.len()).then_some(Block { length, start, end })
+    }
+
+    fn replace(&self, body: &mut Vec<u8>, properties: &[u8]) {
+        let mut field = Vec::new();
+        let mut rest = properties.len();
+        while rest > 0x7F {
+            field.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        field.push(rest as u8);
+        field.extend_from_slice(properties);
+        body.splice(self.length..self.end, field);
+    }
+}
+
+/// How many bytes a property takes that begins here.
+fn property_length(bytes: &[u8], id: PropertyId) -> Option<usize> {
+    let text = |from: usize| {
+        let length = bytes.get(from..from + 2)?;
+        Some(from + 2 + usize::from(u16::from_be_bytes([length[0], length[1]])))
+    };
+    let end = match id.row().kind {
+        PropertyType::Byte => 2,
+        PropertyType::TwoByteInteger => 3,
+        PropertyType::FourByteInteger => 5,
+        PropertyType::VariableByteInteger => {
+            2 + bytes.iter().skip(1).take_while(|byte| **byte >= 0x80).count()
+        }
+        PropertyType::Utf8String | PropertyType::BinaryData => text(1)?,
+        PropertyType::Utf8StringPair => text(text(1)?)?,
+    };
+    (end <= bytes.len()).then_some(end)
 }

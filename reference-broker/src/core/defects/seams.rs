@@ -3,6 +3,7 @@
 //! One function for each seam, with the seam's arguments behind the active defect and its memory. What is
 //! not the defect's business is answered right.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use super::super::ConnectionId;
 use super::super::access::Action;
 use super::super::message::{Message, Publication};
+use super::super::outbox::Outbox;
 use super::super::retained::Retained;
 use super::super::seam::{Fate, Retention, Sending};
 use super::super::session::{Held, NEVER};
@@ -20,7 +22,8 @@ use super::super::violation::{End, Violation};
 use super::super::will::StoredWill;
 use super::{Kind, Memory, matching, packets, repair};
 use crate::codec::{
-    DecodeError, Frame, Packet, PacketType, Properties, PropertyId, ProtocolVersion, QoS, RetainHandling,
+    DecodeError, Frame, Packet, PacketType, Properties, PropertyId, ProtocolVersion, QoS, ReasonCode,
+    RetainHandling, Rule,
 };
 
 pub(crate) fn session_present(kind: Kind, _: &Memory, present: bool, clean_start: bool) -> bool {
@@ -46,6 +49,8 @@ pub(crate) fn session_expiry(kind: Kind, _: &Memory, seconds: u32) -> u32 {
         (Kind::SessionNeverEnds, 0) => NEVER,
         (Kind::SessionExpiryIgnored, 1..) => NEVER,
         (Kind::SessionExpiryHalved, _) if seconds != NEVER => seconds / 2,
+        (Kind::SessionExpiryLate, 1..) => seconds.saturating_add(1),
+        (Kind::SessionExpirySixteenBits, _) if seconds != NEVER => seconds & 0xFFFF,
         _ => seconds,
     }
 }
@@ -62,6 +67,20 @@ pub(crate) fn assigned_client_id(kind: Kind, _: &Memory, client_id: String) -> S
     if kind == Kind::AssignedClientIdRepeated { "assay".to_owned() } else { client_id }
 }
 
+pub(crate) fn takes_client_id(kind: Kind, _: &Memory, takes: bool, client_id: &str) -> bool {
+    takes && (kind != Kind::ClientIdOf23Refused || client_id.len() < 23)
+}
+
+pub(crate) fn session_name(kind: Kind, _: &Memory, client_id: &mut Cow<'_, str>) {
+    if kind == Kind::ClientIdCaseFolded {
+        *client_id = Cow::Owned(client_id.to_lowercase());
+    }
+}
+
+pub(crate) fn malformed_connect_code(kind: Kind, _: &Memory, code: Option<ReasonCode>) -> Option<ReasonCode> {
+    if kind == Kind::MalformedConnectAnswered { Some(ReasonCode::V3_SERVER_UNAVAILABLE) } else { code }
+}
+
 pub(crate) fn keep_alive(kind: Kind, _: &Memory, seconds: u16) -> u16 {
     if kind == Kind::KeepAliveZeroCloses { seconds.max(1) } else { seconds }
 }
@@ -71,6 +90,9 @@ pub(crate) fn patience(kind: Kind, _: &Memory, patience: Duration) -> Duration {
         Kind::KeepAliveHalf => patience / 2,
         Kind::KeepAliveLate => patience * 4,
         Kind::KeepAliveNever => patience * 10_000,
+        Kind::KeepAliveSecondLate => patience + Duration::from_secs(1),
+        Kind::KeepAliveSixteenBits => Duration::from_millis(patience.as_millis() as u64 % 65_536_000),
+        Kind::KeepAliveWholeSeconds => Duration::from_secs(patience.as_secs()),
         _ => patience,
     }
 }
@@ -87,6 +109,8 @@ pub(crate) fn stored_will(kind: Kind, _: &Memory, will: StoredWill) -> Option<St
     let view = will.message.view();
     let properties = Properties::from_encoded(view.properties);
     let reversed = packets::user_properties_reversed(&properties);
+    let mut measured = (view.payload.len() as u16).to_be_bytes().to_vec();
+    measured.extend_from_slice(view.payload);
     let changed = match kind {
         Kind::WillNever => return None,
         Kind::WillRetainIgnored => Publication { retain: false, ..view },
@@ -94,6 +118,7 @@ pub(crate) fn stored_will(kind: Kind, _: &Memory, will: StoredWill) -> Option<St
         Kind::WillQosIgnored => Publication { qos: QoS::AtMostOnce, ..view },
         Kind::WillPropertiesDropped => Publication { properties: &[], ..view },
         Kind::WillUserPropertiesReversed => Publication { properties: reversed.as_bytes(), ..view },
+        Kind::WillPayloadWithLength => Publication { payload: &measured, ..view },
         _ => view,
     };
     Some(StoredWill { message: changed.keep(), ..will })
@@ -115,6 +140,8 @@ pub(crate) fn will_delay(kind: Kind, _: &Memory, seconds: u32, _expiry: u32) -> 
     match kind {
         Kind::WillDelayIgnored => 0,
         Kind::WillDelayDoubled => seconds.saturating_mul(2),
+        Kind::WillDelayEarly => seconds.saturating_sub(1),
+        Kind::WillDelaySixteenBits => seconds & 0xFFFF,
         _ => seconds,
     }
 }
@@ -124,11 +151,11 @@ pub(crate) fn session_end_publishes_will(kind: Kind, _: &Memory, publishes: bool
 }
 
 pub(crate) fn will_is_kept(kind: Kind, _: &Memory, kept: bool) -> bool {
-    kept || kind == Kind::WillKept
+    kept || matches!(kind, Kind::WillKept | Kind::WillInherited)
 }
 
 pub(crate) fn resume_cancels_will(kind: Kind, _: &Memory, cancels: bool) -> bool {
-    cancels && kind != Kind::WillKeptAfterReconnect
+    cancels && !matches!(kind, Kind::WillKeptAfterReconnect | Kind::WillInherited)
 }
 
 pub(crate) fn delivered_qos(kind: Kind, _: &Memory, qos: QoS, published: QoS, granted: QoS) -> QoS {
@@ -180,12 +207,14 @@ pub(crate) fn retention(
     memory: &Memory,
     retention: Retention,
     published_retain: bool,
+    qos: QoS,
     topic: &str,
 ) -> Retention {
     match (kind, retention) {
         (Kind::RetainedNotStored, Retention::Replace) | (Kind::RetainedNotCleared, Retention::Clear) => {
             Retention::Leave
         }
+        (Kind::RetainedQos0Ignored, Retention::Replace) if qos == QoS::AtMostOnce => Retention::Leave,
         (Kind::RetainedEmptyStored, Retention::Clear) => Retention::Replace,
         (Kind::UnretainedStored, _) if !published_retain => Retention::Replace,
         (Kind::UnretainedClears, _) if !published_retain => Retention::Clear,
@@ -224,6 +253,10 @@ pub(crate) fn subscription_ids(kind: Kind, _: &Memory, ids: &mut Vec<u32>) {
         Kind::SubscriptionIdentifierMissing => ids.clear(),
         Kind::SubscriptionIdentifierWrong => ids.iter_mut().for_each(|id| *id = *id % 1_000 + 1),
         Kind::SubscriptionIdentifierFirstOnly => ids.truncate(1),
+        Kind::EqualIdentifiersLost => {
+            let all = ids.clone();
+            ids.retain(|id| all.iter().filter(|other| *other == id).count() == 1);
+        }
         _ => {}
     }
 }
@@ -256,12 +289,20 @@ pub(crate) fn redirects(kind: Kind, _: &Memory, redirects: bool, _qos: QoS, _beg
     redirects || kind == Kind::SharedQos2Redirected
 }
 
-pub(crate) fn window(kind: Kind, _: &Memory, window: u16) -> u16 {
+pub(crate) fn window(kind: Kind, memory: &Memory, window: u16) -> u16 {
     match kind {
+        Kind::ReceiveMaximumOnlyGrows => {
+            memory.number.set(memory.number.get().max(u32::from(window)));
+            memory.number.get() as u16
+        }
         Kind::ReceiveMaximumIgnored => u16::MAX,
         Kind::ReceiveMaximumOffByOne => window.saturating_add(1),
         _ => window,
     }
+}
+
+pub(crate) fn window_after_surplus(kind: Kind, _: &Memory, window: u16) -> u16 {
+    if kind == Kind::SurplusWidensWindow { window.saturating_add(1) } else { window }
 }
 
 pub(crate) fn is_expired(kind: Kind, _: &Memory, expired: bool, begun: bool) -> bool {
@@ -274,7 +315,12 @@ pub(crate) fn is_expired(kind: Kind, _: &Memory, expired: bool, begun: bool) -> 
 }
 
 pub(crate) fn remaining_expiry(kind: Kind, memory: &Memory, seconds: u32) -> u32 {
-    if kind == Kind::ExpiryNotCountedDown { memory.number.get().max(seconds) } else { seconds }
+    match kind {
+        Kind::ExpiryNotCountedDown => memory.number.get().max(seconds),
+        // What was added when the message came.
+        Kind::ExpirySecondLate => seconds.saturating_sub(1).max(1),
+        _ => seconds,
+    }
 }
 
 pub(crate) fn alias_limit(kind: Kind, _: &Memory, limit: u16) -> u16 {
@@ -306,11 +352,22 @@ pub(crate) fn queues_in_front(kind: Kind, _: &Memory, front: bool) -> bool {
     front || kind == Kind::QueueIsStack
 }
 
-pub(crate) fn is_repetition(kind: Kind, memory: &Memory, repetition: bool) -> bool {
-    if kind == Kind::RepeatedQos2NotAnswered {
-        memory.flag.set(repetition);
+pub(crate) fn is_repetition(
+    kind: Kind,
+    memory: &Memory,
+    repetition: bool,
+    packet_id: u16,
+    outbox: &Outbox,
+) -> bool {
+    match kind {
+        Kind::RepeatedQos2NotAnswered => {
+            memory.flag.set(repetition);
+            repetition
+        }
+        Kind::Qos2ForwardedTwice => false,
+        Kind::IdentifierSpacesShared => repetition || outbox.place(packet_id).is_some(),
+        _ => repetition,
     }
-    repetition && kind != Kind::Qos2ForwardedTwice
 }
 
 pub(crate) fn release_forgets(kind: Kind, _: &Memory, forgets: bool) -> bool {
@@ -343,6 +400,9 @@ pub(crate) fn tolerates(kind: Kind, _: &Memory, tolerates: bool, violation: Viol
                 | (Kind::TopicWildcardAccepted, Violation::TopicName)
                 | (Kind::MaximumQosNotKept, Violation::QosNotSupported)
                 | (Kind::RetainNotRefused, Violation::RetainNotSupported)
+                | (Kind::WildcardsGranted, Violation::WildcardsNotSupported)
+                | (Kind::SubscriptionIdentifiersGranted, Violation::SubscriptionIdentifiersNotSupported)
+                | (Kind::SharedGranted, Violation::SharedNotSupported)
         )
 }
 
@@ -368,6 +428,13 @@ pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
                 | (Kind::ReauthenticationFailureIgnored, End::Reauthentication(_))
                 | (Kind::WrongDirectionIgnored, End::Violation(Violation::WrongDirection(_)))
                 | (Kind::MalformedIgnored, End::Malformed(_))
+                | (
+                    Kind::LongLengthIgnored,
+                    End::Malformed(DecodeError {
+                        rule: Rule::RemainingLengthTooLong | Rule::VariableByteIntegerTooLong,
+                        ..
+                    })
+                )
                 | (Kind::DisconnectNotClosed, End::Disconnected { .. })
         )
 }
@@ -383,8 +450,34 @@ pub(crate) fn authenticates(kind: Kind, memory: &Memory, right: bool) -> bool {
     }
 }
 
-pub(crate) fn authorises(_: Kind, _: &Memory, allowed: bool, _action: Action) -> bool {
-    allowed
+pub(crate) fn authorises(kind: Kind, memory: &Memory, allowed: bool, action: Action) -> bool {
+    if kind == Kind::DeniedNotAcknowledged {
+        memory.flag.set(!allowed && action == Action::Publish);
+    }
+    allowed || (kind == Kind::DeniedForwarded && action == Action::Publish)
+}
+
+pub(crate) fn read_limit(kind: Kind, _: &Memory, limit: Option<u32>) -> Option<u32> {
+    if kind == Kind::OwnPacketSizeIgnored { None } else { limit }
+}
+
+pub(crate) fn takes_frame(
+    kind: Kind,
+    _: &Memory,
+    takes: bool,
+    frame: Frame<'_>,
+    version: ProtocolVersion,
+) -> bool {
+    let short = match frame.packet_type() {
+        Some(PacketType::Pubrel) => frame.body.len() < 4,
+        Some(PacketType::Disconnect) => frame.body.len() < 2,
+        _ => false,
+    };
+    takes && !(kind == Kind::ShortFormsIgnored && version == ProtocolVersion::V5 && short)
+}
+
+pub(crate) fn reads_on(kind: Kind, _: &Memory, reads: bool, packet: Option<PacketType>) -> bool {
+    reads && !(kind == Kind::BehindConnectLost && packet == Some(PacketType::Connect))
 }
 
 pub(crate) fn incoming(

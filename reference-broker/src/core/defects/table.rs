@@ -73,19 +73,29 @@ defects! {
     AuthWrongReason "auth-wrong-reason" "The server asks for more with reason 0x00 in AUTH." [] ["MQTT-4.12.0-2"]
     AuthWithoutMethodIgnored "auth-without-method-ignored" "AUTH without an Authentication Method in CONNECT is ignored." [] ["MQTT-4.12.0-7" "MQTT-4.13.1-1" "U5-38"]
     ReauthenticationFailureIgnored "reauthentication-failure-ignored" "The connection stays open after a failed re-authentication." [] ["MQTT-4.12.1-2"]
+    ReauthenticationNotAnswered "reauthentication-not-answered" "A re-authentication that succeeds is not answered." [] ["U5-97"]
+    ClientIdOf23Refused "client-id-of-23-refused" "Client Identifiers of 23 bytes are refused." ["MQTT-3.1.3-5"] ["MQTT-3.1.3-5"]
+    ClientIdCaseFolded "client-id-case-folded" "Client Identifiers that differ in case share a session." ["MQTT-3.1.3-2"] ["MQTT-3.1.3-2"]
+    IdentifierRefusedSilently "identifier-refused-silently" "A refused Client Identifier gets no CONNACK." ["MQTT-3.1.3-8" "MQTT-3.1.3-9"] []
+    MalformedConnectAnswered "malformed-connect-answered" "A malformed CONNECT gets return code 3, which does not fit." ["MQTT-3.2.2-6"] []
+    BehindConnectLost "behind-connect-lost" "What arrives together with CONNECT is thrown away." ["U3-22"] ["U5-66"]
+    ConnackPropertyTwice "connack-property-twice" "CONNACK has a Maximum Packet Size twice." [] ["U5-15" "U5-101"]
+    MaximumQosTwo "maximum-qos-two" "CONNACK has Maximum QoS 2, which is not a value of it." [] ["U5-15" "U5-101"]
+    AbsentExpiryIsAnHour "absent-expiry-is-an-hour" "A CONNECT without Session Expiry Interval gets a session that lasts for an hour." [] ["U5-55" "MQTT-4.1.0-2"]
+    VendorGreetingNeeded "vendor-greeting-needed" "Nobody is served who has not published to a topic of the vendor's." ["MQTT-7.0.0-2"] ["U5-102"]
 
     // Takeover.
     TakeoverKeepsOld "takeover-keeps-old" "The old connection stays open when its session is taken over." ["MQTT-3.1.4-2"] ["MQTT-3.1.4-3"]
-    TakeoverLosesSession "takeover-loses-session" "Subscriptions and messages are lost in a takeover." ["MQTT-3.1.2-4"] ["MQTT-3.1.2-5"]
+    TakeoverLosesSession "takeover-loses-session" "Subscriptions and messages are lost in a takeover." ["MQTT-3.1.2-4" "MQTT-3.1.4-3"] ["MQTT-3.1.2-5"]
     TakeoverDropsWill "takeover-drops-will" "The will is not published when the session is taken over." ["MQTT-3.1.2-8"] ["MQTT-3.1.2-8"]
     TakeoverWrongReason "takeover-wrong-reason" "The old connection is told Keep Alive timeout." [] ["MQTT-3.1.4-3"]
 
     // Session.
-    CleanStartIgnored "clean-start-ignored" "A clean start resumes the session that there is." ["MQTT-3.1.2-6"] ["MQTT-3.1.2-4" "MQTT-3.2.2-2"]
+    CleanStartIgnored "clean-start-ignored" "A clean start resumes the session that there is." ["MQTT-3.1.2-6" "MQTT-3.1.4-3"] ["MQTT-3.1.2-4" "MQTT-3.2.2-2"]
     CleanStartKeepsSubscriptions "clean-start-keeps-subscriptions" "Subscriptions survive a clean start." ["MQTT-3.1.2-6"] ["MQTT-3.1.2-4"]
     CleanStartKeepsQueue "clean-start-keeps-queue" "Queued messages survive a clean start." ["MQTT-3.1.2-6"] ["MQTT-3.1.2-4"]
-    SessionForgotten "session-forgotten" "No session is ever resumed." ["MQTT-3.1.2-4" "MQTT-3.2.2-2"] ["MQTT-3.1.2-5" "MQTT-3.2.2-3"]
-    SubscriptionsForgotten "subscriptions-forgotten" "A resumed session has no subscriptions." ["MQTT-3.1.2-4"] ["MQTT-3.1.2-5"]
+    SessionForgotten "session-forgotten" "No session is ever resumed." ["MQTT-3.1.2-4" "MQTT-3.2.2-2" "MQTT-3.1.4-3"] ["MQTT-3.1.2-5" "MQTT-3.2.2-3"]
+    SubscriptionsForgotten "subscriptions-forgotten" "A resumed session has no subscriptions." ["MQTT-3.1.2-4"] ["MQTT-3.1.2-5" "U5-86"]
     QueueForgotten "queue-forgotten" "A resumed session has lost its queue." ["MQTT-3.1.2-5"] ["MQTT-3.1.2-5" "MQTT-4.5.0-1"]
     OfflineNotQueued "offline-not-queued" "Messages for a client that is away are dropped." ["MQTT-3.1.2-5" "MQTT-4.5.0-1"] ["MQTT-4.5.0-1"]
     OfflineQos1NotQueued "offline-qos-1-not-queued" "QoS 1 messages for a client that is away are dropped." ["MQTT-3.1.2-5" "MQTT-4.5.0-1"] ["MQTT-4.5.0-1"]
@@ -96,6 +106,10 @@ defects! {
     SessionExpiryHalved "session-expiry-halved" "A session expires after half its interval." [] ["MQTT-3.1.2-23"]
     DisconnectExpiryIgnored "disconnect-expiry-ignored" "The Session Expiry Interval of DISCONNECT is ignored." [] ["U5-84"]
     DisconnectExpiryRaised "disconnect-expiry-raised" "DISCONNECT may raise a Session Expiry Interval of 0." [] ["U5-36" "MQTT-4.13.1-1"]
+    SessionExpiryLate "session-expiry-late" "A session expires a second late." [] ["MQTT-4.1.0-2"]
+    SessionExpirySixteenBits "session-expiry-sixteen-bits" "The Session Expiry Interval is kept in sixteen bits." [] ["MQTT-3.1.2-23"]
+    SubscriptionIdentifiersForgotten "subscription-identifiers-forgotten" "A resumed session has no Subscription Identifiers." [] ["U5-86"]
+    CleanSessionSwept "clean-session-swept" "A session that ought to end with its connection ends after a minute." ["MQTT-4.1.0-2"] ["MQTT-4.1.0-1"]
 
     // Resending.
     Qos1NotResent "qos-1-not-resent" "Unacknowledged QoS 1 messages are not sent again." ["MQTT-4.4.0-1"] ["MQTT-4.4.0-1"]
@@ -105,15 +119,16 @@ defects! {
     AcknowledgedResent "acknowledged-resent" "A QoS 1 message is sent again after its PUBACK." ["MQTT-4.3.2-1"] ["MQTT-4.4.0-2"]
     CompletedResent "completed-resent" "PUBREL is sent again after its PUBCOMP." ["MQTT-4.3.3-1"] ["MQTT-4.4.0-1"]
     RefusalIgnored "refusal-ignored" "A PUBREC of 0x80 or more is taken for a success." [] ["MQTT-4.3.3-4" "MQTT-4.4.0-2"]
-    ResentInReverse "resent-in-reverse" "Messages are sent again in reverse order." ["MQTT-4.6.0-1" "MQTT-4.6.0-6"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
+    ResentInReverse "resent-in-reverse" "Messages are sent again in reverse order." ["MQTT-4.6.0-1" "MQTT-4.6.0-6" "MQTT-4.6.0-5"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
     PubrelsInReverse "pubrels-in-reverse" "PUBRELs are sent again in reverse order." ["MQTT-4.6.0-4" "MQTT-4.6.0-6"] []
-    QueueInReverse "queue-in-reverse" "Queued messages are sent newest first." ["MQTT-4.6.0-6"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
-    QueueIsStack "queue-is-stack" "What waits longest for a client is sent last." ["MQTT-4.6.0-6"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
+    QueueInReverse "queue-in-reverse" "Queued messages are sent newest first." ["MQTT-4.6.0-6" "MQTT-4.6.0-5"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
+    QueueIsStack "queue-is-stack" "What waits longest for a client is sent last." ["MQTT-4.6.0-6" "MQTT-4.6.0-5"] ["MQTT-4.6.0-5" "MQTT-4.6.0-6"]
     ResentWithNewIdentifier "resent-with-new-identifier" "A message is sent again with another Packet Identifier." ["MQTT-4.4.0-1" "MQTT-2.3.1-4"] ["MQTT-4.4.0-1"]
     ResentWithoutDup "resent-without-dup" "A message is sent again with DUP 0." ["MQTT-3.3.1-1"] ["MQTT-3.3.1-1"]
     DupOnFirst "dup-on-first" "A message is sent with DUP 1 for the first time." ["MQTT-3.3.1-3" "MQTT-4.3.2-1" "MQTT-4.3.3-1"] ["MQTT-3.3.1-3" "MQTT-4.3.2-2" "MQTT-4.3.3-2"]
     DupOnQos0 "dup-on-qos-0" "QoS 0 messages have DUP 1." ["MQTT-3.3.1-2" "MQTT-4.3.1-1"] ["MQTT-3.3.1-2" "MQTT-4.3.1-1"]
     DupCopied "dup-copied" "DUP is copied from the publisher." ["MQTT-3.3.1-3"] ["MQTT-3.3.1-3"]
+    OldIdentifierReturns "old-identifier-returns" "A message sent again has the old Subscription Identifier after it had the new one." [] ["U5-82"]
 
     // Exactly once and at least once, from clients.
     Qos2ForwardedTwice "qos-2-forwarded-twice" "A repeated QoS 2 PUBLISH is forwarded again." ["MQTT-4.3.3-2"] ["MQTT-4.3.3-10"]
@@ -135,9 +150,12 @@ defects! {
     Qos2DeliveredTwice "qos-2-delivered-twice" "QoS 2 messages are sent twice on one connection." ["MQTT-4.3.3-1"] ["MQTT-4.4.0-1"]
     Qos0Lost "qos-0-lost" "QoS 0 messages are not delivered." ["MQTT-4.5.0-1"] ["MQTT-4.5.0-1"]
     IdentifierZero "identifier-zero" "Deliveries have Packet Identifier 0." ["MQTT-2.3.1-1"] ["MQTT-2.2.1-4" "U5-52"]
-    IdentifierConstant "identifier-constant" "All deliveries have Packet Identifier 1." ["MQTT-2.3.1-4"] ["MQTT-2.2.1-4"]
+    IdentifierConstant "identifier-constant" "All deliveries have Packet Identifier 1." ["MQTT-2.3.1-4"] ["MQTT-2.2.1-4" "U5-50"]
     IdentifierOnQos0 "identifier-on-qos-0" "QoS 0 messages have a Packet Identifier." ["MQTT-2.3.1-5"] ["MQTT-2.2.1-2"]
     NoMatchingSubscribersLie "no-matching-subscribers-lie" "PUBACK says 0x10 although somebody is subscribed." [] ["U5-80"]
+    IdentifierSpacesShared "identifier-spaces-shared" "A QoS 2 PUBLISH is taken for a repetition if a delivery to its client has its Packet Identifier." ["U3-16"] ["U5-53"]
+    DeniedNotAcknowledged "denied-not-acknowledged" "A PUBLISH that is not allowed is dropped without an acknowledgement." ["MQTT-3.3.5-2"] ["MQTT-3.3.4-1"]
+    DeniedForwarded "denied-forwarded" "A PUBLISH that is not allowed is forwarded." ["MQTT-3.3.5-2"] []
 
     // Will.
     WillOnDisconnect "will-on-disconnect" "The will is published after DISCONNECT." ["MQTT-3.14.4-3" "MQTT-3.1.2-10"] ["MQTT-3.14.4-3" "MQTT-3.1.2-10"]
@@ -158,6 +176,10 @@ defects! {
     WillNotOnKeepAlive "will-not-on-keep-alive" "The will is not published after a Keep Alive timeout." ["MQTT-3.1.2-8"] ["MQTT-3.1.2-8"]
     WillNotOnError "will-not-on-error" "The will is not published after a protocol error." ["MQTT-3.1.2-8"] ["MQTT-3.1.2-8"]
     WillNotOnLoss "will-not-on-loss" "The will is not published when the connection is lost." ["MQTT-3.1.2-8"] ["MQTT-3.1.2-8"]
+    WillPayloadWithLength "will-payload-with-length" "The payload of a will is published with its length in front." ["U3-20" "MQTT-3.1.2-9"] ["MQTT-3.1.2-9"]
+    WillInherited "will-inherited" "A will that was published is in force again on the next connection, which has none." ["MQTT-3.1.2-12" "MQTT-3.1.2-10"] ["MQTT-3.1.2-10"]
+    WillDelayEarly "will-delay-early" "A delayed will comes a second early." [] ["MQTT-3.1.2-8"]
+    WillDelaySixteenBits "will-delay-sixteen-bits" "The Will Delay Interval is kept in sixteen bits." [] ["MQTT-3.1.2-8"]
 
     // Keep alive.
     KeepAliveNever "keep-alive-never" "A silent client is never closed." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
@@ -167,6 +189,9 @@ defects! {
     KeepAliveOnlyPing "keep-alive-only-ping" "Only PINGREQ counts as a sign of life." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
     KeepAliveZeroCloses "keep-alive-zero-closes" "Keep alive 0 is taken for one second." [] ["U5-57"]
     PingrespMissing "pingresp-missing" "PINGREQ is not answered." ["MQTT-3.12.4-1"] ["MQTT-3.12.4-1"]
+    KeepAliveSecondLate "keep-alive-second-late" "A silent client is closed a second late." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
+    KeepAliveWholeSeconds "keep-alive-whole-seconds" "One and a half times the Keep Alive is cut to whole seconds." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
+    KeepAliveSixteenBits "keep-alive-sixteen-bits" "One and a half times the Keep Alive is kept in sixteen bits." ["MQTT-3.1.2-24"] ["MQTT-3.1.2-22"]
 
     // Wildcards.
     HashMissesParent "hash-misses-parent" "# does not match its parent." ["U3-30" "MQTT-4.5.0-1"] ["U5-89" "MQTT-4.5.0-1"]
@@ -206,6 +231,7 @@ defects! {
     RetainedForShared "retained-for-shared" "Shared subscriptions are sent retained messages." [] ["U5-34"]
     RetainedQosZero "retained-qos-zero" "Retained messages are sent at QoS 0." ["MQTT-3.3.1-5"] ["MQTT-3.8.4-8"]
     RetainedDiesWithSession "retained-dies-with-session" "The retained messages of a client end with its session." ["MQTT-3.1.2-7"] ["U5-40"]
+    RetainedQos0Ignored "retained-qos-0-ignored" "A retained message of QoS 0 leaves an older one in its place." ["MQTT-3.3.1-7"] ["MQTT-3.3.1-5"]
 
     // SUBSCRIBE and UNSUBSCRIBE.
     GrantedTooMuch "granted-too-much" "Every subscription is granted QoS 2." ["MQTT-3.8.4-6"] ["MQTT-3.8.4-8"]
@@ -232,6 +258,10 @@ defects! {
     UnsubscribeIgnored "unsubscribe-ignored" "UNSUBSCRIBE is acknowledged and ends nothing." ["MQTT-3.10.4-2"] ["MQTT-3.10.4-2"]
     UnsubscribeFirstOnly "unsubscribe-first-only" "UNSUBSCRIBE ends the first of its filters only." ["MQTT-3.10.4-6"] ["MQTT-3.10.4-6" "MQTT-3.11.3-1"]
     UnsubscribeDropsInFlight "unsubscribe-drops-in-flight" "UNSUBSCRIBE drops deliveries that were begun." ["MQTT-3.10.4-3"] ["MQTT-3.10.4-3"]
+    WildcardsGranted "wildcards-granted" "Wildcards are granted where they are not supported." ["MQTT-3.8.3-2"] ["U5-19"]
+    SubscriptionIdentifiersGranted "subscription-identifiers-granted" "Subscription Identifiers are granted where they are not supported." [] ["U5-20"]
+    SharedGranted "shared-granted" "Shared subscriptions are granted where they are not supported." [] ["U5-21"]
+    OneRefusalRefusesAll "one-refusal-refuses-all" "SUBACK refuses every filter if it refuses one." ["MQTT-3.8.4-4"] ["U5-99" "MQTT-3.8.4-5"]
 
     // Shared subscriptions and No Local.
     SharedServesAll "shared-serves-all" "Every member of a shared subscription gets every message." [] ["U5-43"]
@@ -256,6 +286,11 @@ defects! {
     AliasTooLargeAccepted "alias-too-large-accepted" "Any Topic Alias is accepted." [] ["U5-26"]
     AliasLimitIgnored "alias-limit-ignored" "The server uses aliases beyond the client's Topic Alias Maximum." [] ["MQTT-3.1.2-26" "MQTT-3.1.2-27" "MQTT-3.3.2-11"]
     AliasForwarded "alias-forwarded" "Deliveries carry a Topic Alias that the client did not allow." [] ["MQTT-3.1.2-27"]
+    SurplusWidensWindow "surplus-widens-window" "A PUBACK that settles nothing lets one message more through." [] ["U5-44" "MQTT-4.9.0-2"]
+    ReceiveMaximumOnlyGrows "receive-maximum-only-grows" "A Receive Maximum that is smaller than an earlier one is ignored." [] ["U5-44" "MQTT-3.3.4-9"]
+    OwnPacketSizeIgnored "own-packet-size-ignored" "Packets above the server's own Maximum Packet Size are accepted." [] ["U5-18"]
+    ExpirySecondLate "expiry-second-late" "A message expires a second late." [] ["MQTT-3.3.2-5"]
+    ExpirySixteenBits "expiry-sixteen-bits" "The Message Expiry Interval is kept in sixteen bits." [] ["MQTT-3.3.2-6"]
 
     // Properties.
     SubscriptionIdentifierMissing "subscription-identifier-missing" "Deliveries have no Subscription Identifier." [] ["MQTT-3.3.4-3"]
@@ -272,6 +307,12 @@ defects! {
     ProblemInformationIgnored "problem-information-ignored" "Acknowledgements have a Reason String, whether it is wanted or not." [] ["MQTT-3.1.2-29"]
     ResponseTopicUnchecked "response-topic-unchecked" "A Response Topic may have wildcards." [] ["MQTT-3.3.2-14"]
     SubscriptionIdentifierFromClientAccepted "subscription-identifier-from-client-accepted" "A client may put a Subscription Identifier into PUBLISH." [] ["MQTT-3.3.4-6" "U5-28"]
+    EqualIdentifiersLost "equal-identifiers-lost" "Equal Subscription Identifiers of one copy are left out." [] ["U5-77" "MQTT-3.3.4-4"]
+    PropertiesInOrderOnly "properties-in-order-only" "Properties of PUBLISH are lost that stand behind one with a higher identifier." [] ["U5-54"]
+    PayloadMadeUtf8 "payload-made-utf-8" "What is not UTF-8 in a payload with Payload Format Indicator 1 is replaced." [] ["U5-13"]
+    DuplicatePropertyAccepted "duplicate-property-accepted" "Of a property that occurs twice the first counts." [] ["U5-08" "U5-12" "U5-25" "U5-30" "U5-31" "U5-36"]
+    ForeignPropertySkipped "foreign-property-skipped" "Properties that do not belong into a packet are skipped." [] ["U5-05"]
+    DataWithoutMethodAccepted "data-without-method-accepted" "Authentication Data without Authentication Method are ignored." [] ["U5-11"]
 
     // Errors and the end of connections.
     ReservedFlagsIgnored "reserved-flags-ignored" "The flags of the fixed header are not checked." ["MQTT-2.2.2-2" "MQTT-3.6.1-1" "MQTT-3.8.1-1" "MQTT-3.10.1-1" "MQTT-3.14.1-1"] ["MQTT-2.1.3-1" "MQTT-3.6.1-1" "MQTT-3.8.1-1" "MQTT-3.10.1-1" "MQTT-3.14.1-1" "U5-04"]
@@ -279,7 +320,7 @@ defects! {
     NullCharacterAccepted "null-character-accepted" "U+0000 is replaced by a space." ["MQTT-1.5.3-2" "MQTT-4.7.3-2"] ["MQTT-1.5.4-2" "MQTT-4.7.3-2"]
     QosThreeAccepted "qos-three-accepted" "QoS 3 is taken for 2." ["MQTT-3.3.1-4"] ["MQTT-3.3.1-4" "U5-22"]
     IdentifierZeroAccepted "identifier-zero-accepted" "Packet Identifier 0 is accepted." ["MQTT-2.3.1-1"] ["U5-52" "MQTT-2.2.1-3"]
-    PropertyRangeIgnored "property-range-ignored" "Properties may have values that are not allowed." [] ["U5-09" "U5-10" "MQTT-4.13.1-1"]
+    PropertyRangeIgnored "property-range-ignored" "Properties may have values that are not allowed." [] ["U5-09" "U5-10" "MQTT-4.13.1-1" "U5-31"]
     TopicWildcardAccepted "topic-wildcard-accepted" "A Topic Name may have wildcards." ["MQTT-3.3.2-2" "MQTT-4.7.1-1"] ["MQTT-3.3.2-2" "MQTT-4.7.0-1"]
     WrongDirectionIgnored "wrong-direction-ignored" "Packets that only a server sends are ignored." ["U3-14" "MQTT-4.8.0-1"] ["U5-48" "MQTT-4.13.1-1"]
     MalformedIgnored "malformed-ignored" "Malformed packets are ignored." ["MQTT-4.8.0-1"] ["MQTT-4.13.1-1"]
@@ -291,4 +332,11 @@ defects! {
     DisconnectWithExpiry "disconnect-with-expiry" "The server sends a Session Expiry Interval in DISCONNECT." [] ["MQTT-3.14.2-2"]
     DisconnectClientReason "disconnect-client-reason" "The server sends DISCONNECT 0x04." [] ["MQTT-3.14.2-1"]
     PayloadCut "payload-cut" "Payloads are cut off at the first zero byte." ["MQTT-4.5.0-1"] ["MQTT-4.5.0-1"]
+    PubrelFlagsZero "pubrel-flags-zero" "PUBREL is sent with flags 0000." ["MQTT-2.2.2-1" "MQTT-3.6.1-1" "U3-32"] ["MQTT-2.1.3-1" "MQTT-3.6.1-1" "U5-101"]
+    IdentifierBeforeTopic "identifier-before-topic" "PUBLISH has its Packet Identifier in front of its Topic Name." ["MQTT-3.3.2-1" "U3-32"] ["MQTT-3.3.2-1" "U5-101"]
+    ShortWrite "short-write" "Of a packet to a client only the first 4096 bytes are written." ["MQTT-7.1.1-1"] ["MQTT-4.2.0-1"]
+    LongLengthIgnored "long-length-ignored" "A length of more than four bytes is ignored with what arrived behind it." ["U3-02"] ["U5-03"]
+    TruncatedAccepted "truncated-accepted" "A field that runs past the end of its packet is read all the same." ["U3-15" "MQTT-4.8.0-1" "MQTT-3.1.4-1"] ["U5-49" "MQTT-4.13.1-1" "MQTT-3.1.4-1"]
+    EmptyTopicAccepted "empty-topic-accepted" "An empty Topic Name is accepted." ["MQTT-4.7.3-1"] ["U5-24" "MQTT-4.7.3-1"]
+    ShortFormsIgnored "short-forms-ignored" "PUBREL and DISCONNECT that end before their properties are ignored." [] ["U5-79"]
 }
