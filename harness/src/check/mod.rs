@@ -9,6 +9,7 @@
 //! * [`answers`]: acknowledgements belong to requests.
 //! * [`deliveries`]: identifiers, DUP, re-sending, PUBREL, flow control.
 //! * [`messages`]: lost, duplicated, phantom, reordered; QoS and RETAIN of deliveries.
+//! * [`websocket`]: binary frames, and the subprotocol.
 //!
 //! Never the case: a world, a clock, a finding that a legal broker could cause.
 
@@ -18,6 +19,7 @@ mod deliveries;
 mod format;
 mod matching;
 mod messages;
+mod websocket;
 
 use reference_broker::codec::{FrameError, Packet, ProtocolVersion, decode_frame, next_frame};
 use reference_broker::core::Time;
@@ -58,6 +60,7 @@ pub fn always_on(plan: &Plan, history: &History) -> Vec<Finding> {
         messages.observe(&seen, &mut out);
     }
     messages.conclude(&mut out);
+    websocket::observe(history, &mut out);
     out.list
 }
 

@@ -11,7 +11,7 @@ use crate::text::{Document, Node, NodeId, NodeKind, Problem, Problems, SourceTex
 use super::cases::{Binding, bindings, substitute};
 use super::field::{FieldKind, FieldRow, FieldValue, FilterSpec, NEVER, Place, Value, whole_seconds};
 use super::plan::{Plan, PlanOptions};
-use super::{CAPABILITIES, ClientSpec, LinkChange, Scenario, Split, Verify, VerifyVerb, WorldKind};
+use super::{CAPABILITIES, Capability, ClientSpec, LinkChange, Scenario, Split, Transport, Verify, VerifyVerb, WorldKind};
 
 /// A scenario file that has been read without a mistake.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
             }
         }
     }
-    let needs = reader.list_of(root.get("needs"), |reader, node| {
+    let mut needs = reader.list_of(root.get("needs"), |reader, node| {
         let word = reader.text(node)?;
         let found =
             CAPABILITIES.iter().find(|(name, _, _)| *name == word).map(|(_, capability, _)| *capability);
@@ -153,6 +153,12 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
     let config = broker_config(root, reader);
     let network = root.get("network").map(|node| reader.link_change(node, &[])).unwrap_or_default();
     let clients = clients(root, reader);
+    // Said by the clients already.
+    if clients.iter().any(|client| Transport::of(&client.options).is_websocket())
+        && !needs.contains(&Capability::WebSocket)
+    {
+        needs.push(Capability::WebSocket);
+    }
     let mut context = super::steps::Context { clients: &clients, remembered: BTreeSet::new() };
     let steps = match reader.required(root, "steps").map(|node| &node.kind) {
         Some(NodeKind::List(list)) => {
@@ -537,6 +543,9 @@ impl Reader {
                 }
                 found.map(|word| Value::Text((*word).to_string()))
             }
+            FieldKind::Texts => Some(Value::List(
+                self.list_of(Some(node), |reader, node| reader.text(node).map(Value::Text)),
+            )),
             FieldKind::Numbers => match &node.kind {
                 NodeKind::List(_) => Some(Value::List(self.list_of(Some(node), |reader, node| {
                     reader.number(node, 268_435_455).map(Value::Number)

@@ -291,4 +291,15 @@ defects! {
     DisconnectWithExpiry "disconnect-with-expiry" "The server sends a Session Expiry Interval in DISCONNECT." [] ["MQTT-3.14.2-2"]
     DisconnectClientReason "disconnect-client-reason" "The server sends DISCONNECT 0x04." [] ["MQTT-3.14.2-1"]
     PayloadCut "payload-cut" "Payloads are cut off at the first zero byte." ["MQTT-4.5.0-1"] ["MQTT-4.5.0-1"]
+
+    // WebSocket: made in the transport.
+    WebsocketTextAccepted "websocket-text-accepted" "Text frames are taken like binary ones." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketTextIgnored "websocket-text-ignored" "Text frames are dropped, and the connection stays." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketTextSent "websocket-text-sent" "Packets are sent in text frames." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketSubprotocolMissing "websocket-subprotocol-missing" "The upgrade selects no subprotocol." ["MQTT-6.0.0-4"] ["MQTT-6.0.0-4"]
+    WebsocketSubprotocolFirst "websocket-subprotocol-first" "The upgrade selects the first subprotocol that is offered." ["MQTT-6.0.0-4"] ["MQTT-6.0.0-4"]
+    WebsocketFirstPacketOnly "websocket-first-packet-only" "Of several packets in a frame the first one counts." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketPartialPacketDropped "websocket-partial-packet-dropped" "A packet that does not end in its frame is dropped." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketContinuationDropped "websocket-continuation-dropped" "Of a fragmented message the first fragment counts." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketControlEndsMessage "websocket-control-ends-message" "A ping between its fragments ends a message." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
 }
