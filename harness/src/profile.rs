@@ -72,7 +72,9 @@ impl Start {
     /// Whether the broker is told, or known, to listen for WebSocket.
     pub fn listens_for_websocket(&self) -> bool {
         let told = |text: &String| text.contains("{websocket-port}");
-        self.websocket_port.is_some() || self.command.iter().any(told) || self.config.as_ref().is_some_and(told)
+        self.websocket_port.is_some()
+            || self.command.iter().any(told)
+            || self.config.as_ref().is_some_and(told)
     }
 }
 

@@ -344,7 +344,7 @@ pub fn look(bytes: &[u8]) -> Option<Look> {
 pub fn fault_of(bytes: &[u8]) -> Option<String> {
     match FrameReader::new(false).next(&mut &bytes[..]) {
         Err(error) => Some(error.to_string()),
-        Ok(Some(Part::Begin { text: true, .. })) => Some("a text frame".into()),
+        Ok(Some(Part::Begin { text: true, .. })) => Some("data as text".into()),
         // Good by itself, so it is the place that is wrong.
         Ok(Some(Part::Begin { .. })) => Some("a new message inside of a fragmented one".into()),
         _ => None,
@@ -395,7 +395,9 @@ mod tests {
     #[test]
     fn packets_come_out_as_they_went_in_whatever_the_framing() {
         for framing in FRAMINGS {
-            for packets in [vec![vec![1u8; 1]], vec![vec![7; 9]], vec![vec![1; 5], vec![2; 4], vec![3; 70_000], vec![4]]] {
+            for packets in
+                [vec![vec![1u8; 1]], vec![vec![7; 9]], vec![vec![1; 5], vec![2; 4], vec![3; 70_000], vec![4]]]
+            {
                 let (mut client, mut broker) = upgraded(framing);
                 let mut mqtt = Vec::new();
                 let mut out = Vec::new();
@@ -405,9 +407,15 @@ mod tests {
                 }
                 assert_eq!(mqtt, packets.concat(), "{framing:?}");
                 let pings = frames.iter().filter(|it| it.control).count();
-                assert_eq!(pings, if framing == Framing::FragmentedWithPings { 2 * packets.len() } else { 0 });
+                assert_eq!(
+                    pings,
+                    if framing == Framing::FragmentedWithPings { 2 * packets.len() } else { 0 }
+                );
                 let pongs = client.receive(&out);
-                assert!(pongs.len() == pings && pongs.iter().all(|it| matches!(it, Event::Control { answer: None, .. })));
+                assert!(
+                    pongs.len() == pings
+                        && pongs.iter().all(|it| matches!(it, Event::Control { answer: None, .. }))
+                );
             }
         }
     }
@@ -416,7 +424,12 @@ mod tests {
     fn framings_cut_where_they_say() {
         let packets = [vec![1; 4], vec![2; 4], vec![3; 4]];
         let sizes = |framing| -> Vec<usize> {
-            upgraded(framing).0.frame(&packets).iter().map(|it| look(&it.bytes).expect("a frame").payload.len()).collect()
+            upgraded(framing)
+                .0
+                .frame(&packets)
+                .iter()
+                .map(|it| look(&it.bytes).expect("a frame").payload.len())
+                .collect()
         };
         assert_eq!(sizes(Framing::OnePerPacket), [4, 4, 4]);
         assert_eq!(sizes(Framing::Together), [12]);
@@ -450,7 +463,7 @@ mod tests {
         let mut masked = Vec::new();
         put(&mut masked, OpCode::Data(Data::Binary), true, Some([1; 4]), b"x");
         for (bytes, fault, code) in [
-            (&[0x81, 1, b'x'][..], "a text frame", 1003),
+            (&[0x81, 1, b'x'][..], "data as text", 1003),
             (&masked, "a mask on a frame from the server", 1002),
             (&[0x80, 1, b'x'], "a continuation with nothing to continue", 1002),
             (&[0xC2, 1, b'x'], "a reserved bit without an extension", 1002),
@@ -458,7 +471,9 @@ mod tests {
             let (mut client, _) = upgraded(Framing::default());
             let good = [0x82, 2, b'o', b'k'];
             let events = client.receive(&[&good[..], bytes, &good[..]].concat());
-            let [Event::Data(data), Event::Wrong { bytes, farewell }] = &events[..] else { panic!("{events:?}") };
+            let [Event::Data(data), Event::Wrong { bytes, farewell }] = &events[..] else {
+                panic!("{events:?}")
+            };
             assert_eq!(data, b"ok");
             assert_eq!(fault_of(bytes).as_deref(), Some(fault));
             assert_eq!(look(farewell).and_then(|it| it.close_code), Some(code));
@@ -469,7 +484,9 @@ mod tests {
     fn close_is_answered_once_with_its_code() {
         let (mut client, _) = upgraded(Framing::default());
         let events = client.receive(&[0x88, 2, 0x03, 0xE8, 0x89, 0]);
-        let [Event::Control { bytes, answer: Some(answer) }, Event::Control { answer: None, .. }] = &events[..] else {
+        let [Event::Control { bytes, answer: Some(answer) }, Event::Control { answer: None, .. }] =
+            &events[..]
+        else {
             panic!("{events:?}")
         };
         assert_eq!(fault_of(bytes), None);

@@ -21,7 +21,8 @@ fn with_broker(test: impl FnOnce(&str)) {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             tokio::task::LocalSet::new().block_on(&runtime, async {
                 let any = ["127.0.0.1:0".to_owned()];
                 let listeners = listen(&any).await.expect("a port");

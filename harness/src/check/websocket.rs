@@ -17,10 +17,10 @@ pub(super) fn observe(history: &History, out: &mut Findings) {
     for (sequence, event) in history.events().iter().enumerate() {
         let events = vec![sequence as u32];
         match event.fact {
-            Fact::UpgradeSent { link, bytes } => {
-                if subprotocols(history.bytes(bytes)).iter().any(|name| name == SUBPROTOCOL) {
-                    offers.insert(link);
-                }
+            Fact::UpgradeSent { link, bytes }
+                if subprotocols(history.bytes(bytes)).iter().any(|name| name == SUBPROTOCOL) =>
+            {
+                offers.insert(link);
             }
             // Without the offer there is nothing that the broker may select, and what it does is its own affair.
             Fact::UpgradeReceived { link, bytes } if offers.contains(&link) => {

@@ -11,7 +11,10 @@ use crate::text::{Document, Node, NodeId, NodeKind, Problem, Problems, SourceTex
 use super::cases::{Binding, bindings, substitute};
 use super::field::{FieldKind, FieldRow, FieldValue, FilterSpec, NEVER, Place, Value, whole_seconds};
 use super::plan::{Plan, PlanOptions};
-use super::{CAPABILITIES, Capability, ClientSpec, LinkChange, Scenario, Split, Transport, Verify, VerifyVerb, WorldKind};
+use super::{
+    CAPABILITIES, Capability, ClientSpec, LinkChange, Scenario, Split, Transport, Verify, VerifyVerb,
+    WorldKind,
+};
 
 /// A scenario file that has been read without a mistake.
 #[derive(Debug, Clone)]
@@ -232,6 +235,12 @@ fn clients(root: &Node, reader: &mut Reader) -> Vec<ClientSpec> {
         } else {
             reader.fields(options, Place::Client, &[])
         };
+        if !Transport::of(&options).is_websocket()
+            && let Some(field) = Transport::websocket_only(&options)
+        {
+            let message = format!("`{}` is for a client with `transport: websocket`", field.field.name());
+            reader.problem(field.at, message);
+        }
         clients.push(ClientSpec { name: name.clone(), options });
     }
     clients
@@ -543,9 +552,9 @@ impl Reader {
                 }
                 found.map(|word| Value::Text((*word).to_string()))
             }
-            FieldKind::Texts => Some(Value::List(
-                self.list_of(Some(node), |reader, node| reader.text(node).map(Value::Text)),
-            )),
+            FieldKind::Texts => {
+                Some(Value::List(self.list_of(Some(node), |reader, node| reader.text(node).map(Value::Text))))
+            }
             FieldKind::Numbers => match &node.kind {
                 NodeKind::List(_) => Some(Value::List(self.list_of(Some(node), |reader, node| {
                     reader.number(node, 268_435_455).map(Value::Number)

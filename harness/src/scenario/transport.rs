@@ -101,6 +101,11 @@ impl Transport {
         Transport::WebSocket { framing, offered }
     }
 
+    /// An option that means nothing without a WebSocket, if there is one.
+    pub(super) fn websocket_only(options: &[FieldValue]) -> Option<&FieldValue> {
+        options.iter().find(|it| matches!(it.field, Field::Frames | Field::Subprotocols))
+    }
+
     /// The option that belongs to a client as a whole and not to one of its connections, if there is one.
     pub(super) fn misplaced(options: &[FieldValue]) -> Option<&FieldValue> {
         options.iter().find(|it| matches!(it.field, Field::Transport | Field::Frames | Field::Subprotocols))

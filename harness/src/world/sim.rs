@@ -208,9 +208,7 @@ impl Accept for Listener {
                 return Poll::Ready(accepted.map(|(stream, peer)| (ServerStream::Plain(stream), peer)));
             }
             let accepted = ready!(websocket.as_mut().poll(context));
-            Poll::Ready(
-                accepted.map(|(stream, peer)| (ServerStream::websocket(stream, &self.config), peer)),
-            )
+            Poll::Ready(accepted.map(|(stream, peer)| (ServerStream::websocket(stream, &self.config), peer)))
         })
         .await
     }

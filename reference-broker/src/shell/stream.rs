@@ -70,7 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Writes what waits. The network keeps one waker only, so whoever comes last wakes the other.
     fn drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.outgoing.len() {
-            let count = ready!(Pin::new(&mut self.inner).poll_write(context, &self.outgoing[self.written..]))?;
+            let count =
+                ready!(Pin::new(&mut self.inner).poll_write(context, &self.outgoing[self.written..]))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -169,11 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Plain(inner) => Pin::new(inner).poll_write(context, bytes),
             Stream::WebSocket(websocket) => websocket.write(context, bytes),

@@ -70,7 +70,9 @@ impl Target {
         let rest = match url.split_once("://") {
             Some(("mqtt" | "tcp", rest)) => rest,
             Some((scheme, _)) => {
-                return Err(wrong(&format!("only mqtt:// can be tested yet, not {scheme}://")));
+                return Err(wrong(&format!(
+                    "only mqtt:// can be tested yet, not {scheme}://; ws:// goes with --websocket"
+                )));
             }
             None => url,
         };
@@ -477,9 +479,15 @@ mod tests {
             .and_then(|target| target.and_websocket("ws://127.0.0.1:8083/some/path"))
             .expect("two addresses");
         assert!(both.has(Capability::WebSocket));
-        assert_eq!(both.websocket_place(), WebSocketPlace { host: "127.0.0.1:8083".into(), path: "/some/path".into() });
+        assert_eq!(
+            both.websocket_place(),
+            WebSocketPlace { host: "127.0.0.1:8083".into(), path: "/some/path".into() }
+        );
         for wrong in ["mqtt://127.0.0.1:8083", "ws://", "wss://127.0.0.1", "ws://me:secret@127.0.0.1"] {
-            assert!(Target::from_url("mqtt://127.0.0.1").and_then(|it| it.and_websocket(wrong)).is_err(), "{wrong}");
+            assert!(
+                Target::from_url("mqtt://127.0.0.1").and_then(|it| it.and_websocket(wrong)).is_err(),
+                "{wrong}"
+            );
         }
         for wrong in ["mqtts://127.0.0.1", "mqtt://", "mqtt://127.0.0.1:port", "mqtt://127.0.0.1:1883/path"] {
             assert!(matches!(Target::from_url(wrong), Err(LiveError::Url { .. })), "{wrong}");

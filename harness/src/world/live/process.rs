@@ -171,7 +171,8 @@ impl Yard {
             Some(port) => return Err(StartError::PortInUse(port)),
             None => self.free_port(number).ok_or(StartError::NoPort)?,
         };
-        let websocket = match (self.profile.start.listens_for_websocket(), self.profile.start.websocket_port) {
+        let websocket = match (self.profile.start.listens_for_websocket(), self.profile.start.websocket_port)
+        {
             (false, _) => None,
             (true, Some(port)) if is_free(port) => Some(port),
             (true, Some(port)) => return Err(StartError::PortInUse(port)),

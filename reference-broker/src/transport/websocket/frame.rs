@@ -165,7 +165,8 @@ impl FrameReader {
     /// Begins a frame if its header is there: the event of a data frame, nothing yet of a control frame.
     fn begin(&mut self) -> Result<Option<Option<Event>>, FrameError> {
         let mut cursor = Cursor::new(&self.header[..]);
-        let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| FrameError::Reserved)? else {
+        let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| FrameError::Reserved)?
+        else {
             debug_assert!(self.header.len() < LONGEST_HEADER, "a header has at most 14 bytes");
             return Ok(None);
         };
