@@ -141,6 +141,9 @@ enum FactLine {
     BoundReached { at: u64 },
     Opening { at: u64, client: u32, link: u32 },
     Opened { at: u64, link: u32 },
+    UpgradeSent { at: u64, link: u32, text: String },
+    UpgradeReceived { at: u64, link: u32, text: String },
+    Frame { at: u64, link: u32, bytes: String, from_broker: bool },
     Sent { at: u64, link: u32, bytes: String, by_script: bool },
     Received { at: u64, link: u32, bytes: String },
     Swallowed { at: u64, link: u32, bytes: String, from_broker: bool },
@@ -156,6 +159,15 @@ enum FactLine {
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes as text of the same length: header lines stay readable, and whatever else comes is kept.
+fn to_latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn from_latin(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -174,6 +186,15 @@ fn line_of(history: &History, at: Time, fact: Fact) -> FactLine {
         Fact::BoundReached => FactLine::BoundReached { at },
         Fact::Opening { client, link } => FactLine::Opening { at, client, link: link.0 },
         Fact::Opened(link) => FactLine::Opened { at, link: link.0 },
+        Fact::UpgradeSent { link, bytes } => {
+            FactLine::UpgradeSent { at, link: link.0, text: to_latin(history.bytes(bytes)) }
+        }
+        Fact::UpgradeReceived { link, bytes } => {
+            FactLine::UpgradeReceived { at, link: link.0, text: to_latin(history.bytes(bytes)) }
+        }
+        Fact::Frame { link, bytes, from_broker } => {
+            FactLine::Frame { at, link: link.0, bytes: to_hex(history.bytes(bytes)), from_broker }
+        }
         Fact::Sent { link, bytes, by_script } => {
             FactLine::Sent { at, link: link.0, bytes: to_hex(history.bytes(bytes)), by_script }
         }
@@ -197,6 +218,15 @@ fn line_of(history: &History, at: Time, fact: Fact) -> FactLine {
 }
 
 fn fact_of(history: &mut History, line: FactLine) -> Result<(Time, Fact), String> {
+    // The head of an upgrade is text; the rest is bytes.
+    if let FactLine::UpgradeSent { at, link, text } | FactLine::UpgradeReceived { at, link, text } = &line {
+        let bytes = from_latin(text).ok_or("text beyond Latin-1")?;
+        let (link, bytes) = (Link(*link), history.store(&bytes));
+        let sent = matches!(line, FactLine::UpgradeSent { .. });
+        let fact =
+            if sent { Fact::UpgradeSent { link, bytes } } else { Fact::UpgradeReceived { link, bytes } };
+        return Ok((Time(*at), fact));
+    }
     let mut store = |text: &str| {
         from_hex(text).map(|bytes| history.store(&bytes)).ok_or("bytes that are not hexadecimal")
     };
@@ -207,6 +237,10 @@ fn fact_of(history: &mut History, line: FactLine) -> Result<(Time, Fact), String
         FactLine::BoundReached { at } => (Time(at), Fact::BoundReached),
         FactLine::Opening { at, client, link } => (Time(at), Fact::Opening { client, link: Link(link) }),
         FactLine::Opened { at, link } => (Time(at), Fact::Opened(Link(link))),
+        FactLine::UpgradeSent { .. } | FactLine::UpgradeReceived { .. } => return Err("no such fact".into()),
+        FactLine::Frame { at, link, bytes, from_broker } => {
+            (Time(at), Fact::Frame { link: Link(link), bytes: store(&bytes)?, from_broker })
+        }
         FactLine::Sent { at, link, bytes, by_script } => {
             (Time(at), Fact::Sent { link: Link(link), bytes: store(&bytes)?, by_script })
         }
@@ -367,6 +401,8 @@ impl Evidence {
             tolerance: Duration::from_micros(self.header.tolerance_us),
             topic_prefix: self.header.topic_prefix.clone(),
             client_id_prefix: self.header.client_id_prefix.clone(),
+            // Only an upgrade request shows it, and that is recorded.
+            ..PlanOptions::default()
         }
     }
 }

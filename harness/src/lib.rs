@@ -20,4 +20,5 @@ pub mod scenario;
 pub mod session;
 pub mod text;
 pub mod verdict;
+pub mod websocket;
 pub mod world;

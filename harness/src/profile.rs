@@ -1,8 +1,9 @@
 //! Profiles: how a known broker is started, and what it claims.
 //!
 //! A profile is a YAML file. Those in `harness/profiles` are part of the command and have names. In commands,
-//! arguments, the environment and the configuration file, `{port}`, `{dir}`, `{config}` and `{assay}` stand for
-//! what a start chooses: a free port, an empty folder for data, the configuration file, this executable.
+//! arguments, the environment and the configuration file, `{port}`, `{websocket-port}`, `{dir}`, `{config}` and
+//! `{assay}` stand for what a start chooses: free ports, an empty folder for data, the configuration file, this
+//! executable.
 //!
 //! Never the case: a process (that is the live world's), a verdict, a claim that is believed without being tested.
 
@@ -55,12 +56,26 @@ pub struct Start {
     pub config: Option<String>,
     /// The port, if the broker cannot be told another.
     pub port: Option<u16>,
+    /// The port for WebSocket, if the broker cannot be told another.
+    pub websocket_port: Option<u16>,
+    /// The path that upgrades to WebSocket ask for.
+    pub websocket_path: String,
     /// How many processes may run at a time.
     pub processes: usize,
     /// How long it may take until a CONNECT is answered.
     pub ready_within: Duration,
     /// How long an orderly stop may take.
     pub stop_within: Duration,
+}
+
+impl Start {
+    /// Whether the broker is told, or known, to listen for WebSocket.
+    pub fn listens_for_websocket(&self) -> bool {
+        let told = |text: &String| text.contains("{websocket-port}");
+        self.websocket_port.is_some()
+            || self.command.iter().any(told)
+            || self.config.as_ref().is_some_and(told)
+    }
 }
 
 /// A broker that can be started.
@@ -94,7 +109,7 @@ const SHIPPED: [(&str, &str); 2] = [
 ];
 
 /// What may stand in braces.
-pub const PLACEHOLDERS: &[&str] = &["port", "dir", "config", "assay"];
+pub const PLACEHOLDERS: &[&str] = &["port", "websocket-port", "dir", "config", "assay"];
 
 const KEYS: &[&str] = &[
     "name",
@@ -107,7 +122,16 @@ const KEYS: &[&str] = &[
     "claims",
     "tolerance",
 ];
-const START_KEYS: &[&str] = &["command", "config", "port", "processes", "ready-within", "stop-within"];
+const START_KEYS: &[&str] = &[
+    "command",
+    "config",
+    "port",
+    "websocket-port",
+    "websocket-path",
+    "processes",
+    "ready-within",
+    "stop-within",
+];
 
 /// Why there is no profile.
 #[derive(Debug)]
@@ -208,11 +232,14 @@ impl Profile {
     }
 
     /// Whether the broker has a capability, as far as the profile knows. What is not mentioned is taken to be
-    /// there, except what has to be provided for: persistence, and a way to configure it.
+    /// there, except what has to be provided for: persistence, a port for WebSocket, and a way to configure it.
     pub fn has(&self, capability: Capability) -> bool {
         match capability {
             Capability::Persistence => self.persistence > Persistence::OnShutdown,
             Capability::Configuration => !self.set_arguments.is_empty(),
+            Capability::WebSocket => {
+                self.start.listens_for_websocket() && self.claims.get(&capability) != Some(&false)
+            }
             other => self.claims.get(&other).copied().unwrap_or(true),
         }
     }
@@ -382,6 +409,13 @@ impl Reader<'_> {
             Some(Credentials { user_name: user_name?, password: password? })
         });
         let (claims, persistence) = root.get("claims").map(|node| self.claims(node)).unwrap_or_default();
+        if let (Some(start), Some(node)) = (&start, root.get("claims"))
+            && claims.get(&Capability::WebSocket) == Some(&true)
+            && !start.listens_for_websocket()
+        {
+            let help = "give `{websocket-port}` to the command or the configuration".to_string();
+            self.problem(node.id, "`websocket` is claimed, but nothing says on which port", Some(help));
+        }
         let tolerance = self.duration(root.get("tolerance"), Duration::from_millis(500));
         Some(Profile {
             name: name?,
@@ -412,13 +446,26 @@ impl Reader<'_> {
             self.placeholders(node, PLACEHOLDERS, false);
             self.text(node)
         });
-        let port = node.get("port").and_then(|node| match node.kind {
-            NodeKind::Integer(port) if (1..=65_535).contains(&port) => u16::try_from(port).ok(),
-            _ => {
-                self.expected(node, "a port from 1 to 65535");
-                None
-            }
-        });
+        let mut port_of = |key: &str| {
+            node.get(key).and_then(|node| match node.kind {
+                NodeKind::Integer(port) if (1..=65_535).contains(&port) => u16::try_from(port).ok(),
+                _ => {
+                    self.expected(node, "a port from 1 to 65535");
+                    None
+                }
+            })
+        };
+        let (port, websocket_port) = (port_of("port"), port_of("websocket-port"));
+        let websocket_path = match node.get("websocket-path") {
+            None => "/mqtt".to_string(),
+            Some(path) => match self.text(path) {
+                Some(text) if text.starts_with('/') => text,
+                _ => {
+                    self.expected(path, "a path that begins with /");
+                    String::new()
+                }
+            },
+        };
         let processes = node.get("processes").map_or(usize::MAX, |node| match node.kind {
             NodeKind::Integer(count) if count > 0 => usize::try_from(count).unwrap_or(1),
             _ => {
@@ -427,10 +474,19 @@ impl Reader<'_> {
             }
         });
         // Two cannot listen on one port.
-        let processes = if port.is_some() { 1 } else { processes };
+        let processes = if port.is_some() || websocket_port.is_some() { 1 } else { processes };
         let ready_within = self.duration(node.get("ready-within"), Duration::from_secs(30));
         let stop_within = self.duration(node.get("stop-within"), Duration::from_secs(10));
-        (!command.is_empty()).then_some(Start { command, config, port, processes, ready_within, stop_within })
+        (!command.is_empty()).then_some(Start {
+            command,
+            config,
+            port,
+            websocket_port,
+            websocket_path,
+            processes,
+            ready_within,
+            stop_within,
+        })
     }
 
     fn claims(&mut self, node: &Node) -> (BTreeMap<Capability, bool>, Option<Persistence>) {
@@ -493,6 +549,7 @@ mod tests {
         let reference = Profile::load("reference").expect("it is there");
         assert!(reference.has(Capability::Configuration) && !reference.has(Capability::Persistence));
         let mosquitto = Profile::load("mosquitto").expect("it is there");
+        assert!(reference.has(Capability::WebSocket));
         assert!(!mosquitto.has(Capability::Configuration) && mosquitto.has(Capability::Persistence));
     }
 
@@ -515,6 +572,8 @@ mod tests {
         assert!(found.iter().any(|it| it.2.contains("`start` is missing")), "{found:?}");
         let found = problems("name: x\nstart: { command: [a, -c, \"{config}\"] }\n");
         assert!(found[0].2.contains("there is no `config`"), "{found:?}");
+        let found = problems("name: x\nstart: { command: [a, \"{port}\"] }\nclaims: { websocket: true }\n");
+        assert!(found[0].2.contains("nothing says on which port"), "{found:?}");
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn has(config: &Config, capability: Capability) -> bool {
         | Capability::Mqtt311
         | Capability::Mqtt5
         | Capability::ProcessControl
+        | Capability::WebSocket
         | Capability::Configuration => true,
     }
 }

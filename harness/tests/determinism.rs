@@ -40,7 +40,7 @@ fn a_thousand_seeds_twice() {
 
 #[test]
 fn the_number_of_threads_plays_no_part() {
-    let suite = suite(&["session", "will", "ordering"]);
+    let suite = suite(&["session", "will", "ordering", "websocket"]);
     let jobs = jobs(&suite, &Selection::default(), 3);
     assert!(jobs.len() > 200);
     assert_eq!(digests(&jobs, WorldKind::Core, 1), digests(&jobs, WorldKind::Core, 3));

@@ -9,8 +9,12 @@ use assay::verdict::Verdict;
 use reference_broker::core::Config;
 
 fn evidence(defect: Option<&str>) -> Evidence {
+    evidence_of("qos/delivered-once-at-its-qos", defect)
+}
+
+fn evidence_of(name: &str, defect: Option<&str>) -> Evidence {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let suite = Suite::load(&folder, &["qos/delivered-once-at-its-qos".into()]).expect("the scenario");
+    let suite = Suite::load(&folder, &[name.into()]).expect("the scenario");
     let jobs = jobs(&suite, &Selection::default(), 7);
     let mut config = Config::default();
     if let Some(defect) = defect {
@@ -49,6 +53,18 @@ fn what_is_written_can_be_read() {
     assert_eq!(again.history, evidence.history);
     assert_eq!(again.footer.digest, evidence.footer.digest);
     assert_eq!(again.scenario().expect("its scenario").1.name, "qos/delivered-once-at-its-qos");
+}
+
+#[test]
+fn upgrades_and_frames_of_websockets_are_kept() {
+    for defect in [None, Some("websocket-text-sent")] {
+        let evidence = evidence_of("websocket/frames", defect);
+        let text = evidence.to_text();
+        for readable in ["\"fact\":\"upgrade-sent\"", "HTTP/1.1 101", "\"fact\":\"frame\""] {
+            assert!(defect.is_none() && readable.contains("frame") || text.contains(readable), "{readable}");
+        }
+        assert_eq!(Evidence::parse(&text).expect("it is evidence").history, evidence.history);
+    }
 }
 
 #[test]

@@ -84,6 +84,31 @@ steps:
 }
 
 #[test]
+fn what_belongs_to_a_websocket_is_refused_elsewhere() {
+    let found = problems(
+        r#"title: Transports
+requirements: { v5: [MQTT-6.0.0-1] }
+clients:
+  plain:  { frames: bytes }
+  socket: { transport: websocket, frames: halves }
+steps:
+  - plain: { send_text: '"hello"' }
+  - socket: { connect: { transport: tcp } }
+  - socket: { send_text: 'C0 00' }
+"#,
+    );
+    for expected in [
+        "`frames` is for a client with `transport: websocket`",
+        "unknown frames `halves`",
+        "`send_text` is for a client with `transport: websocket`",
+        "`transport` belongs to the client and cannot change",
+        "a text frame holds UTF-8, and these bytes are not",
+    ] {
+        assert!(found.contains(expected), "{expected} in\n{found}");
+    }
+}
+
+#[test]
 fn no_yaml_is_one_problem_with_a_place() {
     insta::assert_snapshot!(problems("title: [open\nsteps: }\n"));
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use reference_broker::core::Config;
-use reference_broker::shell;
+use reference_broker::shell::{self, Addresses};
 
 /// An MQTT broker (3.1, 3.1.1, 5.0) to judge others by.
 #[derive(Debug, Parser)]
@@ -14,6 +14,9 @@ struct Options {
     /// Address to listen on; port 0 picks a free one. May be given more than once.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
     listen: Vec<String>,
+    /// Address to listen on for MQTT over WebSocket, at any path. May be given more than once.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen_websocket: Vec<String>,
     /// A setting. May be given more than once; --list-settings says what there is.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -53,15 +56,16 @@ fn main() -> ExitCode {
         Err(message) => return fail(&message),
     };
     let seed = options.seed.unwrap_or_else(seed_of_the_day);
-    let ready = |addresses: &[std::net::SocketAddr]| {
+    let ready = |addresses: &Addresses| {
         let mut out = std::io::stdout().lock();
-        for address in addresses {
+        for address in addresses.lines() {
             // Nobody may be reading; the broker runs all the same.
             let _ = writeln!(out, "listening on {address}");
         }
         let _ = out.flush();
     };
-    match shell::run(config, seed, &options.listen, ready) {
+    let addresses = Addresses { plain: options.listen, websocket: options.listen_websocket };
+    match shell::run(config, seed, &addresses, ready) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string()),
     }

@@ -9,6 +9,7 @@
 //! * [`answers`]: acknowledgements belong to requests.
 //! * [`deliveries`]: identifiers, DUP, re-sending, PUBREL, flow control.
 //! * [`messages`]: lost, duplicated, phantom, reordered; QoS and RETAIN of deliveries.
+//! * [`websocket`]: binary frames, and the subprotocol.
 //!
 //! [`judged`] says of which statements a run spoke.
 //!
@@ -21,6 +22,7 @@ mod format;
 mod matching;
 mod messages;
 mod subject;
+mod websocket;
 
 use reference_broker::codec::{FrameError, Packet, ProtocolVersion, decode_frame, next_frame};
 use reference_broker::core::Time;
@@ -61,6 +63,7 @@ pub fn always_on(plan: &Plan, history: &History) -> Vec<Finding> {
         messages.observe(seen, &mut out);
     });
     messages.conclude(&mut out);
+    websocket::observe(history, &mut out);
     out.list
 }
 

@@ -89,6 +89,7 @@ struct Shown {
     shared: bool,
     authentication: bool,
     closed_by_broker: bool,
+    websocket: bool,
     connections: usize,
 }
 
@@ -102,6 +103,7 @@ impl Shown {
                 }
                 Fact::Closed { by: EndedBy::Broker, .. } => shown.closed_by_broker = true,
                 Fact::Opening { .. } => shown.connections += 1,
+                Fact::UpgradeSent { .. } => shown.websocket = true,
                 _ => {}
             }
         }
@@ -203,6 +205,7 @@ impl Shown {
             [4, 7, ..] => any(&[Publish, Subscribe, Unsubscribe]),
             [4, 8, ..] if v5 => unless(self.shared, "shared subscription"),
             [4, 9, ..] if v5 => any(&[Publish]),
+            [6, ..] => unless(self.websocket, "WebSocket connection"),
             // These two are about connections without an Authentication Method.
             [4, 12, ..] if v5 && matches!(id, "MQTT-4.12.0-6" | "MQTT-4.12.0-7") => None,
             [4, 12, ..] if v5 => unless(

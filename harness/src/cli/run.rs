@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reference_broker::core::Config;
+use reference_broker::shell::Addresses;
 
 use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
@@ -36,6 +37,9 @@ pub struct RunArguments {
     /// A broker that is there already: mqtt://host:port
     #[arg(long, value_name = "URL")]
     broker: Option<String>,
+    /// Where that broker listens for WebSocket: ws://host:port/path
+    #[arg(long, value_name = "URL", requires = "broker")]
+    websocket: Option<String>,
     /// Seed of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -149,6 +153,9 @@ impl Sink<'_> {
         }
         if let Some(broker) = &self.arguments.broker {
             command.push_str(&format!(" --broker {}", quoted(broker)));
+        }
+        if let Some(websocket) = &self.arguments.websocket {
+            command.push_str(&format!(" --websocket {}", quoted(websocket)));
         }
         if let Some(defect) = &self.arguments.defect {
             command.push_str(&format!(" --defect {defect}"));
@@ -340,13 +347,20 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
                 return USAGE;
             }
         },
-        (None, url) => match Target::from_url(url.as_deref().unwrap_or_default()) {
-            Ok(target) => target,
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                return USAGE;
+        (None, url) => {
+            let target = Target::from_url(url.as_deref().unwrap_or_default());
+            let target = match &arguments.websocket {
+                Some(websocket) => target.and_then(|target| target.and_websocket(websocket)),
+                None => target,
+            };
+            match target {
+                Ok(target) => target,
+                Err(error) => {
+                    complain(&format!("error: {error}"));
+                    return USAGE;
+                }
             }
-        },
+        }
     };
     let cases = sink
         .jobs
@@ -374,6 +388,7 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
             tolerance: found.plan.tolerance,
             topic_prefix: found.plan.options.topic_prefix.clone(),
             client_id_prefix: found.plan.options.client_id_prefix.clone(),
+            websocket: found.plan.options.websocket.clone(),
         };
         let mut outcome = match found.played {
             Some(played) => Outcome::judged(found.index, found.plan, played.history, found.real),
@@ -468,6 +483,7 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         world: None,
         profile: None,
         broker: None,
+        websocket: None,
         seed: 1,
         jobs: None,
         format: Vec::new(),
@@ -503,6 +519,9 @@ pub struct ServeArguments {
     /// Where to listen; port 0 takes a free one (repeatable)
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
     listen: Vec<String>,
+    /// Where to listen for MQTT over WebSocket, at any path (repeatable)
+    #[arg(long, value_name = "HOST:PORT")]
+    listen_websocket: Vec<String>,
     /// A setting of the broker (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -543,8 +562,10 @@ pub fn serve(arguments: &ServeArguments) -> u8 {
             return USAGE;
         }
     };
-    let result = reference_broker::shell::run(config, arguments.seed, &arguments.listen, |addresses| {
-        for address in addresses {
+    let addresses =
+        Addresses { plain: arguments.listen.clone(), websocket: arguments.listen_websocket.clone() };
+    let result = reference_broker::shell::run(config, arguments.seed, &addresses, |addresses| {
+        for address in addresses.lines() {
             print(&format!("listening on {address}"));
         }
     });

@@ -78,6 +78,11 @@ fn put(out: &mut Vec<u8>, history: &History, at: Time, fact: Fact) {
         Fact::BrokerStarted => record(14, 0, 0, None),
         Fact::BrokerStopped => record(15, 0, 0, None),
         Fact::BrokerDied => record(16, 0, 0, None),
+        Fact::UpgradeSent { link: Link(link), bytes } => record(18, link, 0, Some(bytes)),
+        Fact::UpgradeReceived { link: Link(link), bytes } => record(19, link, 0, Some(bytes)),
+        Fact::Frame { link: Link(link), bytes, from_broker } => {
+            record(20, link, u32::from(from_broker), Some(bytes))
+        }
         Fact::BrokerPaused(paused) => record(17, u32::from(paused), 0, None),
     }
 }

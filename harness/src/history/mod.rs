@@ -79,6 +79,29 @@ pub enum Fact {
     },
     /// The connection stands.
     Opened(Link),
+    /// A client asked for an upgrade to WebSocket; the connection stands when it has it.
+    UpgradeSent {
+        /// The connection.
+        link: Link,
+        /// The request.
+        bytes: Range,
+    },
+    /// The answer to that.
+    UpgradeReceived {
+        /// The connection.
+        link: Link,
+        /// The answer with its header lines; as much of it as came, if it is none.
+        bytes: Range,
+    },
+    /// A WebSocket frame other than a good binary one: those show as the packets in them.
+    Frame {
+        /// The connection.
+        link: Link,
+        /// The frame as it was sent; of a data frame from the broker the header only.
+        bytes: Range,
+        /// Whether it came from the broker.
+        from_broker: bool,
+    },
     /// A client handed bytes to the network.
     Sent {
         /// The connection.

@@ -724,6 +724,9 @@ impl<'p> Judge<'p> {
                 } else if closed.before_step {
                     let observed = "the client is not connected";
                     self.fail(Weight::Harness, &[], "a connected client", observed, vec![closed.event]);
+                } else if closed.by == EndedBy::Client {
+                    let observed = "the client gave the connection up: a WebSocket frame was wrong";
+                    self.fail(Weight::Unanswered, &[], describe_act(act), observed, vec![closed.event]);
                 }
             }
             EndedBy::Network => {

@@ -7,6 +7,7 @@ use reference_broker::core::Time;
 
 use crate::history::{EndedBy, Ending, Fact, History, whole_packet};
 use crate::scenario::Plan;
+use crate::websocket;
 
 use super::packet::summary;
 
@@ -47,6 +48,26 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
                     owners.push(client as usize);
                 }
                 format!("{} ·· opens connection {}", name(client as usize), link.0)
+            }
+            Fact::UpgradeSent { link, bytes } => {
+                format!(
+                    "{} ─▶ broker   WebSocket upgrade: {}",
+                    name(owner(link, &owners)),
+                    websocket::head(history.bytes(bytes))
+                )
+            }
+            Fact::UpgradeReceived { link, bytes } => {
+                format!(
+                    "{} ◀─ broker   WebSocket upgrade: {}",
+                    name(owner(link, &owners)),
+                    websocket::head(history.bytes(bytes))
+                )
+            }
+            Fact::Frame { link, bytes, from_broker } => {
+                let client = owner(link, &owners);
+                let arrow = if from_broker { "◀─" } else { "─▶" };
+                let what = frame(history.bytes(bytes), from_broker, versions[client]);
+                format!("{} {arrow} broker   {what}", name(client))
             }
             Fact::Opened(link) => format!("{} ·· connection {} stands", name(owner(link, &owners)), link.0),
             Fact::Sent { link, bytes, by_script } => {
@@ -109,6 +130,21 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
         lines.push(Line { event: sequence as u32, at: event.at, text });
     }
     lines
+}
+
+/// A WebSocket frame on one line.
+fn frame(bytes: &[u8], from_broker: bool, version: ProtocolVersion) -> String {
+    let Some(seen) = websocket::look(bytes) else { return "WebSocket: an incomplete frame".into() };
+    let mut out = format!("WebSocket {}", seen.name);
+    if let Some(code) = seen.close_code {
+        let _ = write!(out, " {code}");
+    }
+    if let Some(fault) = websocket::fault_of(bytes).filter(|_| from_broker) {
+        let _ = write!(out, ": {fault}");
+    } else if seen.name == "text frame" && !from_broker {
+        let _ = write!(out, " with {}", summary(&seen.payload, version));
+    }
+    out
 }
 
 /// The lines around some events, those events marked; the whole timeline if there are none.

@@ -9,6 +9,8 @@
 //!
 //! Never the case: a judgement (that is the judge's), a world's own verb, a clock.
 
+mod frames;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -18,9 +20,10 @@ use reference_broker::core::Time;
 use crate::client::Client;
 use crate::history::{EndedBy, Ending, Fact, History, Link, packet_type};
 use crate::judge::{Judge, StepState};
-use crate::network::{Arrival, Network, Piece, Towards};
-use crate::scenario::{Act, BrokerAct, Cut, LinkChange, LinkEnds, Plan, StepAct, Trigger};
+use crate::network::{Arrival, Network, Piece, Random, Towards};
+use crate::scenario::{Act, BrokerAct, Cut, LinkChange, LinkEnds, Plan, StepAct, Transport, Trigger};
 use crate::verdict::Finding;
+use crate::websocket::WebSocket;
 
 /// What a world has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,8 @@ struct Line {
     open: bool,
     over: bool,
     garbled: bool,
+    /// The client's end of the WebSocket, if its bytes are carried by one.
+    websocket: Option<Box<WebSocket>>,
     /// An RST that is sent later.
     reset_at: Option<Time>,
 }
@@ -109,6 +114,7 @@ enum Phase {
 #[derive(Debug)]
 pub struct Stage<'p> {
     plan: &'p Plan,
+    seed: u64,
     options: StageOptions,
     history: History,
     judge: Judge<'p>,
@@ -150,6 +156,7 @@ impl<'p> Stage<'p> {
             .sum();
         Stage {
             plan,
+            seed,
             options,
             history: History::new(),
             judge: Judge::new(plan),
@@ -217,6 +224,11 @@ impl<'p> Stage<'p> {
     /// How many more bytes of this connection the stage takes at the moment; `None`: any number.
     pub fn room(&self, link: Link) -> Option<u64> {
         self.network.room(link)
+    }
+
+    /// Whether this connection is to be opened to the broker's WebSocket listener.
+    pub fn is_websocket(&self, link: Link) -> bool {
+        self.lines[link.0 as usize].websocket.is_some()
     }
 
     /// The history and what the judge found.
@@ -444,6 +456,12 @@ impl<'p> Stage<'p> {
                 self.clients[client].send_for_script(&packet, now);
             }
             Act::SendBytes(bytes) => self.clients[client].send_bytes(bytes.clone(), now),
+            Act::SendText(bytes) => {
+                self.flush(client);
+                if let Some(link) = self.clients[client].link() {
+                    self.send_frame(link, |websocket| Some(websocket.text(bytes)));
+                }
+            }
             Act::Subscribe(subscribe) => {
                 self.clients[client].subscribe(subscribe.clone(), now);
                 self.flush(client);
@@ -476,6 +494,9 @@ impl<'p> Stage<'p> {
             Act::Disconnect(disconnect) => {
                 self.clients[client].disconnect(disconnect.clone(), now);
                 self.flush(client);
+                if let Some(link) = self.clients[client].link() {
+                    self.send_frame(link, WebSocket::close);
+                }
                 self.leave(client, Cut::Close);
             }
             Act::LoseConnection(Cut::Reset) => {
@@ -501,12 +522,20 @@ impl<'p> Stage<'p> {
 
     fn open(&mut self, client: usize) -> Link {
         let link = self.network.open(client, self.now);
+        let websocket = match &self.plan.clients[client].transport {
+            Transport::Tcp => None,
+            Transport::WebSocket { framing, offered } => {
+                let random = Random::stream(self.seed, "websocket", u64::from(link.0));
+                Some(Box::new(WebSocket::new(*framing, offered, random)))
+            }
+        };
         self.lines.push(Line {
             client,
             buffer: Vec::new(),
             open: false,
             over: false,
             garbled: false,
+            websocket,
             reset_at: None,
         });
         self.fact(Fact::Opening { client: client as u32, link });
@@ -596,6 +625,8 @@ impl<'p> Stage<'p> {
         }
         let outputs = self.clients[client].take_outputs();
         let Some(link) = self.clients[client].link() else { return };
+        // A WebSocket's frames may hold several packets, so those of one moment wait for each other.
+        let mut together = Vec::new();
         for output in outputs {
             if self.lines[link.0 as usize].over {
                 break;
@@ -604,20 +635,23 @@ impl<'p> Stage<'p> {
             let trigger = self.trigger(client, packet_type(&output.bytes), false);
             match trigger {
                 Some(trigger) if trigger.lost => {
+                    self.send_packets(link, &mut together);
                     self.fact(Fact::Swallowed { link, bytes: range, from_broker: false });
                     self.cut(link, trigger.cut, false);
                 }
                 Some(trigger) => {
                     self.fact(Fact::Sent { link, bytes: range, by_script: output.by_script });
-                    self.network.send(link, Towards::Broker, Piece::Bytes(output.bytes), self.now);
+                    self.send_packet(link, output.bytes, &mut together);
+                    self.send_packets(link, &mut together);
                     self.cut(link, trigger.cut, true);
                 }
                 None => {
                     self.fact(Fact::Sent { link, bytes: range, by_script: output.by_script });
-                    self.network.send(link, Towards::Broker, Piece::Bytes(output.bytes), self.now);
+                    self.send_packet(link, output.bytes, &mut together);
                 }
             }
         }
+        self.send_packets(link, &mut together);
     }
 
     /// The trigger that this packet sets off, which is then used up.
@@ -666,15 +700,16 @@ impl<'p> Stage<'p> {
                     return;
                 }
                 match piece {
-                    Piece::Syn => {
-                        self.lines[link.0 as usize].open = true;
-                        let client = self.lines[link.0 as usize].client;
-                        self.fact(Fact::Opened(link));
-                        if self.clients[client].link() == Some(link) {
-                            self.clients[client].opened(self.now);
-                            self.flush(client);
+                    Piece::Syn => match &self.lines[link.0 as usize].websocket {
+                        None => self.stands(link),
+                        Some(websocket) => {
+                            let request = websocket.request(&self.plan.options.websocket);
+                            let bytes = self.history.store(&request);
+                            self.fact(Fact::UpgradeSent { link, bytes });
+                            self.network.send(link, Towards::Broker, Piece::Bytes(request), self.now);
                         }
-                    }
+                    },
+                    Piece::Bytes(bytes) if self.is_websocket(link) => self.unframe(link, &bytes),
                     Piece::Bytes(bytes) => self.take(link, bytes),
                     Piece::Fin | Piece::Rst => self.ended_by_broker(link, piece == Piece::Rst),
                 }
@@ -686,6 +721,17 @@ impl<'p> Stage<'p> {
                 self.network.drop_broker_end(link);
                 self.outputs.push_back(Output::Reset(link));
             }
+        }
+    }
+
+    /// The connection stands: the client may send packets.
+    fn stands(&mut self, link: Link) {
+        self.lines[link.0 as usize].open = true;
+        let client = self.lines[link.0 as usize].client;
+        self.fact(Fact::Opened(link));
+        if self.clients[client].link() == Some(link) {
+            self.clients[client].opened(self.now);
+            self.flush(client);
         }
     }
 

@@ -9,6 +9,8 @@ use reference_broker::codec::{PacketType, PropertyId};
 
 use crate::text::NodeId;
 
+use super::transport::Framing;
+
 /// A field of a Control Packet or of a client's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the table says each")]
@@ -16,6 +18,9 @@ pub enum Field {
     Session,
     Protocol,
     Acknowledge,
+    Transport,
+    Frames,
+    Subprotocols,
     CleanStart,
     KeepAlive,
     ClientId,
@@ -67,6 +72,8 @@ pub enum FieldKind {
     Word(&'static [&'static str]),
     /// One number or several.
     Numbers,
+    /// A list of texts.
+    Texts,
 }
 
 /// Where a field belongs.
@@ -163,6 +170,27 @@ pub static FIELDS: &[FieldRow] = &[
         FieldKind::Word(&["automatic", "by_script"]),
         &[Client],
         "whether the client acknowledges by itself",
+    ),
+    row(
+        "transport",
+        Field::Transport,
+        FieldKind::Word(&["tcp", "websocket"]),
+        &[Client],
+        "what carries the client's bytes",
+    ),
+    row(
+        "frames",
+        Field::Frames,
+        FieldKind::Word(Framing::WORDS),
+        &[Client],
+        "how the client puts packets into WebSocket frames",
+    ),
+    row(
+        "subprotocols",
+        Field::Subprotocols,
+        FieldKind::Texts,
+        &[Client],
+        "the WebSocket subprotocols that the client offers; by itself mqtt",
     ),
     row("clean_start", Field::CleanStart, Flag, &[Client], "Clean Start; CleanSession in 3.1.1"),
     row("keep_alive", Field::KeepAlive, Seconds, &[Client], "Keep Alive; 0s turns it off"),

@@ -14,6 +14,7 @@ mod read;
 mod schema;
 mod steps;
 mod suite;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +36,7 @@ pub use plan::{
 pub use read::{ScenarioFile, parse_file};
 pub use schema::schema;
 pub use suite::{Suite, SuiteError};
+pub use transport::{Framing, Transport, WebSocketPlace};
 
 /// Which world a run takes place in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +87,7 @@ pub enum Capability {
     Persistence,
     ProcessControl,
     Configuration,
+    WebSocket,
 }
 
 /// Capabilities by name, with what each means.
@@ -103,6 +106,7 @@ pub static CAPABILITIES: &[(&str, Capability, &str)] = &[
     ("persistence", Capability::Persistence, "sessions and messages that outlive the broker's process"),
     ("process-control", Capability::ProcessControl, "a broker that the harness starts and stops"),
     ("configuration", Capability::Configuration, "a broker that the scenario configures"),
+    ("websocket", Capability::WebSocket, "MQTT over WebSocket"),
 ];
 
 impl Capability {
@@ -306,6 +310,7 @@ pub enum ClientAct {
     Complete,
     Send(PacketSpec),
     SendBytes { text: String, at: NodeId },
+    SendText { text: String, at: NodeId },
     Expect(Vec<ExpectSpec>),
 }
 

@@ -10,6 +10,7 @@ use reference_broker::codec::{
     PropertyValue, ProtocolVersion, Publish, QoS, ReasonCode, RetainHandling, Suback, Subscribe,
     Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will, return_code_name,
 };
+use reference_broker::transport::websocket::SUBPROTOCOL;
 
 use crate::requirement::RequirementId;
 use crate::text::NodeId;
@@ -17,8 +18,8 @@ use crate::text::NodeId;
 use super::bytes::assemble;
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
-    Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, LinkChange, LinkEnds, PacketSpec, Scenario,
-    Trigger, VerifyVerb,
+    Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, Framing, LinkChange, LinkEnds, PacketSpec,
+    Scenario, Transport, Trigger, VerifyVerb, WebSocketPlace,
 };
 
 /// How a plan is fitted to its world.
@@ -30,6 +31,8 @@ pub struct PlanOptions {
     pub topic_prefix: Option<String>,
     /// Client Identifiers that nobody else uses: this text and the number of the client.
     pub client_id_prefix: Option<String>,
+    /// What upgrades to WebSocket ask for.
+    pub websocket: WebSocketPlace,
 }
 
 /// Why a scenario cannot be made concrete in a version.
@@ -63,6 +66,8 @@ pub struct ClientPlan {
     pub twin: bool,
     /// Whether its Client Identifier is the broker's to assign.
     pub client_id: String,
+    /// What carries its bytes.
+    pub transport: Transport,
 }
 
 /// What a packet must look like.
@@ -152,6 +157,7 @@ pub enum Act {
     Complete,
     Send { packet: Packet<'static>, packet_id: Option<PacketIdRef>, by_script: bool },
     SendBytes(Vec<u8>),
+    SendText(Vec<u8>),
     Expect(ExpectPlan),
 }
 
@@ -263,7 +269,14 @@ impl Plan {
                 Some(prefix) => format!("{prefix}{at}"),
                 None => client.name.chars().filter(char::is_ascii_alphanumeric).collect(),
             };
-            clients.push(ClientPlan { name: client.name.clone(), version: own, twin: false, client_id });
+            let transport = Transport::of(&client.options);
+            clients.push(ClientPlan {
+                name: client.name.clone(),
+                version: own,
+                twin: false,
+                client_id,
+                transport,
+            });
         }
         let mut steps = Vec::new();
         for step in &scenario.steps {
@@ -350,7 +363,7 @@ pub fn unprefixable(scenario: &Scenario) -> bool {
         || scenario.steps.iter().any(|step| match &step.action {
             Action::Broker(_) => true,
             Action::Client { act, .. } => match act {
-                ClientAct::SendBytes { .. } => true,
+                ClientAct::SendBytes { .. } | ClientAct::SendText { .. } => true,
                 ClientAct::Connect { options, .. } => names(options),
                 ClientAct::Subscribe(spec) | ClientAct::Unsubscribe(spec) | ClientAct::Send(spec) => {
                     names(&spec.fields)
@@ -436,6 +449,7 @@ impl Builder<'_> {
                 let within = within.unwrap_or(DEFAULT_WITHIN) + self.options.tolerance;
                 let act = match act {
                     ClientAct::Connect { options, session_present } => {
+                        self.whole_client(options);
                         let mut all = scenario.clients[*client].options.clone();
                         all.extend(options.iter().cloned());
                         Act::Connect {
@@ -468,6 +482,7 @@ impl Builder<'_> {
                     ClientAct::ReadAgain => Act::ReadAgain,
                     ClientAct::Complete => Act::Complete,
                     ClientAct::Send(spec) if spec.kind == PacketType::Connect => {
+                        self.whole_client(&spec.fields);
                         let mut all = scenario.clients[*client].options.clone();
                         all.extend(spec.fields.iter().cloned());
                         let connect = self.connect(&all, &clients[*client]);
@@ -495,6 +510,22 @@ impl Builder<'_> {
                             return None;
                         }
                     },
+                    ClientAct::SendText { text, at } => {
+                        let bytes = assemble(text, version).map_err(|problem| problem.to_string());
+                        let problem = match bytes {
+                            Ok(_) if !clients[*client].transport.is_websocket() => {
+                                "`send_text` is for a client with `transport: websocket`".to_string()
+                            }
+                            // Ill-formed text would be refused for that.
+                            Ok(bytes) if std::str::from_utf8(&bytes).is_err() => {
+                                "a text frame holds UTF-8, and these bytes are not".to_string()
+                            }
+                            Ok(bytes) => return Some(client_act(*client, Act::SendText(bytes), within)),
+                            Err(problem) => problem,
+                        };
+                        self.problem(*at, problem);
+                        return None;
+                    }
                     ClientAct::Expect(specs) => Act::Expect(ExpectPlan {
                         alternatives: specs
                             .iter()
@@ -522,7 +553,15 @@ impl Builder<'_> {
             Some(prefix) => format!("{prefix}{client}"),
             None => "assaytwin".to_string(),
         };
-        let plan = ClientPlan { name: "twin".into(), version: self.version, twin: true, client_id };
+        // Its way to the broker is that of the others: what is refused to all is refused to it.
+        let websocket = clients.iter().any(|client| client.transport.is_websocket());
+        let transport = if websocket {
+            Transport::WebSocket { framing: Framing::default(), offered: vec![SUBPROTOCOL.into()] }
+        } else {
+            Transport::Tcp
+        };
+        let plan =
+            ClientPlan { name: "twin".into(), version: self.version, twin: true, client_id, transport };
         let topic = self.topic("assay/twin");
         let connect = self.connect(&[], &plan);
         let options = SubscriptionOptions::default();
@@ -573,6 +612,14 @@ impl Builder<'_> {
             });
         }
         clients.push(plan);
+    }
+
+    /// Refuses options of one connection that belong to the client as a whole.
+    fn whole_client(&mut self, options: &[FieldValue]) {
+        if let Some(field) = Transport::misplaced(options) {
+            let message = format!("`{}` belongs to the client and cannot change", field.field.name());
+            self.problem(field.at, message);
+        }
     }
 
     /// Refuses a field that only 5.0 has in an older version.
@@ -966,6 +1013,10 @@ impl Builder<'_> {
             })
             .collect()
     }
+}
+
+fn client_act(client: usize, act: Act, within: Duration) -> StepAct {
+    StepAct::Client { client, act, within }
 }
 
 fn by_script(fields: &[FieldValue]) -> bool {

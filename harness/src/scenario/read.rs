@@ -11,7 +11,10 @@ use crate::text::{Document, Node, NodeId, NodeKind, Problem, Problems, SourceTex
 use super::cases::{Binding, bindings, substitute};
 use super::field::{FieldKind, FieldRow, FieldValue, FilterSpec, NEVER, Place, Value, whole_seconds};
 use super::plan::{Plan, PlanOptions};
-use super::{CAPABILITIES, ClientSpec, LinkChange, Scenario, Split, Verify, VerifyVerb, WorldKind};
+use super::{
+    CAPABILITIES, Capability, ClientSpec, LinkChange, Scenario, Split, Transport, Verify, VerifyVerb,
+    WorldKind,
+};
 
 /// A scenario file that has been read without a mistake.
 #[derive(Debug, Clone)]
@@ -128,7 +131,7 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
             }
         }
     }
-    let needs = reader.list_of(root.get("needs"), |reader, node| {
+    let mut needs = reader.list_of(root.get("needs"), |reader, node| {
         let word = reader.text(node)?;
         let found =
             CAPABILITIES.iter().find(|(name, _, _)| *name == word).map(|(_, capability, _)| *capability);
@@ -153,6 +156,12 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
     let config = broker_config(root, reader);
     let network = root.get("network").map(|node| reader.link_change(node, &[])).unwrap_or_default();
     let clients = clients(root, reader);
+    // Said by the clients already.
+    if clients.iter().any(|client| Transport::of(&client.options).is_websocket())
+        && !needs.contains(&Capability::WebSocket)
+    {
+        needs.push(Capability::WebSocket);
+    }
     let mut context = super::steps::Context { clients: &clients, remembered: BTreeSet::new() };
     let steps = match reader.required(root, "steps").map(|node| &node.kind) {
         Some(NodeKind::List(list)) => {
@@ -226,6 +235,12 @@ fn clients(root: &Node, reader: &mut Reader) -> Vec<ClientSpec> {
         } else {
             reader.fields(options, Place::Client, &[])
         };
+        if !Transport::of(&options).is_websocket()
+            && let Some(field) = Transport::websocket_only(&options)
+        {
+            let message = format!("`{}` is for a client with `transport: websocket`", field.field.name());
+            reader.problem(field.at, message);
+        }
         clients.push(ClientSpec { name: name.clone(), options });
     }
     clients
@@ -536,6 +551,9 @@ impl Reader {
                     self.unknown_word(node.id, row.name, &word, words.iter().copied());
                 }
                 found.map(|word| Value::Text((*word).to_string()))
+            }
+            FieldKind::Texts => {
+                Some(Value::List(self.list_of(Some(node), |reader, node| reader.text(node).map(Value::Text))))
             }
             FieldKind::Numbers => match &node.kind {
                 NodeKind::List(_) => Some(Value::List(self.list_of(Some(node), |reader, node| {

@@ -81,6 +81,7 @@ fn kind(row: &FieldRow, expect: bool) -> Json {
             json!({ "enum": words.iter().map(|word| json!(word)).chain([json!(3.1), json!(5.0)]).collect::<Vec<_>>() })
         }
         FieldKind::Numbers => json!({ "type": ["integer", "array"] }),
+        FieldKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
     };
     let mut choices = vec![exact.clone(), json!({ "$ref": "#/$defs/variable" })];
     if expect {

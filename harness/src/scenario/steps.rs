@@ -45,6 +45,7 @@ pub(super) static VERBS: &[(&str, Option<PacketType>, &[&str], &str)] = &[
     ("complete", None, &["within"], "done when every QoS 1 and 2 exchange that this client began has ended"),
     ("send", None, &[], "one packet, as given"),
     ("send_bytes", None, &[], "bytes, as given"),
+    ("send_text", None, &[], "bytes, as given, in a WebSocket text frame"),
     (
         "expect",
         None,
@@ -389,6 +390,7 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
         "complete" => ClientAct::Complete,
         "send" => ClientAct::Send(send(argument, fields, &except, context, reader)?),
         "send_bytes" => ClientAct::SendBytes { text: reader.text(argument)?, at: argument.id },
+        "send_text" => ClientAct::SendText { text: reader.text(argument)?, at: argument.id },
         "expect" => {
             let alternative = expect(argument, fields, context, reader)?;
             let windowed = matches!(alternative, ExpectSpec::Nothing { .. } | ExpectSpec::Open);

@@ -1,6 +1,9 @@
 //! The core world: broker core and clients in a discrete-event loop, without tokio.
 
+use std::collections::BTreeMap;
+
 use reference_broker::core::{Broker, Config, ConnectionId, Output as BrokerOutput, Time};
+use reference_broker::transport::websocket::Endpoint;
 
 use crate::history::Link;
 use crate::run::{BrokerEvent, Output, Stage, StageOptions};
@@ -21,6 +24,7 @@ pub fn play(plan: &Plan, seed: u64, options: StageOptions, config: &Config) -> P
         paused: false,
         held: Vec::new(),
         lines: Vec::new(),
+        sockets: BTreeMap::new(),
         stage: Stage::new(plan, seed, options),
         now: Time::ZERO,
     };
@@ -45,6 +49,8 @@ struct CoreWorld<'p> {
     /// What reaches a broker that is paused.
     held: Vec<Output>,
     lines: Vec<Line>,
+    /// The broker's ends of WebSockets.
+    sockets: BTreeMap<Link, Endpoint>,
     stage: Stage<'p>,
     now: Time,
 }
@@ -111,19 +117,16 @@ impl CoreWorld<'_> {
             return;
         }
         match output {
-            Output::Open(link) => match &mut self.broker {
-                Some(broker) => {
-                    broker.opened(connection(link), now);
-                    *self.line(link) = Line::Open;
+            Output::Open(link) => {
+                if self.admit(link) {
                     self.stage.opened(link, now);
+                } else {
+                    self.stage.refused(link, now);
                 }
-                None => self.stage.refused(link, now),
-            },
+            }
             Output::Send(link, bytes) => {
-                if *self.line(link) == Line::Open
-                    && let Some(broker) = &mut self.broker
-                {
-                    broker.received(connection(link), &bytes, now);
+                if *self.line(link) == Line::Open {
+                    self.hand_over(link, &bytes);
                 }
             }
             Output::Close(link) | Output::Reset(link) => {
@@ -138,19 +141,72 @@ impl CoreWorld<'_> {
         }
     }
 
+    /// Lets a connection in, if there is a broker.
+    fn admit(&mut self, link: Link) -> bool {
+        let Some(broker) = &mut self.broker else { return false };
+        broker.opened(connection(link), self.now);
+        *self.line(link) = Line::Open;
+        if self.stage.is_websocket(link) {
+            self.sockets.insert(link, Endpoint::new(&self.config));
+        }
+        true
+    }
+
+    /// Hands bytes to the broker, through its end of the WebSocket if there is one.
+    fn hand_over(&mut self, link: Link, bytes: &[u8]) {
+        let now = self.now;
+        let Some(broker) = &mut self.broker else { return };
+        let Some(socket) = self.sockets.get_mut(&link) else {
+            return broker.received(connection(link), bytes, now);
+        };
+        let (mut mqtt, mut out) = (Vec::new(), Vec::new());
+        socket.receive(bytes, &mut mqtt, &mut out);
+        let over = socket.is_over();
+        if !mqtt.is_empty() {
+            broker.received(connection(link), &mqtt, now);
+        }
+        if over {
+            broker.lost(connection(link), now);
+            *self.line(link) = Line::Over;
+        }
+        self.say(link, &out);
+        if over {
+            self.stage.ended(link, false, now);
+        }
+    }
+
     /// Takes what the broker has to say.
     fn drain(&mut self) {
         while let Some(output) = self.broker.as_mut().and_then(Broker::poll_output) {
             match output {
                 BrokerOutput::Send { connection, bytes } => {
-                    self.stage.received(Link(connection.0 as u32), bytes, self.now);
+                    let link = Link(connection.0 as u32);
+                    match self.sockets.get_mut(&link) {
+                        None => self.stage.received(link, bytes, self.now),
+                        Some(socket) => {
+                            let mut out = Vec::new();
+                            socket.send(&bytes, &mut out);
+                            self.say(link, &out);
+                        }
+                    }
                 }
                 BrokerOutput::Close { connection } => {
                     let link = Link(connection.0 as u32);
                     *self.line(link) = Line::Over;
+                    if let Some(socket) = self.sockets.get_mut(&link) {
+                        let mut out = Vec::new();
+                        socket.close(&mut out);
+                        self.say(link, &out);
+                    }
                     self.stage.ended(link, false, self.now);
                 }
             }
+        }
+    }
+
+    fn say(&mut self, link: Link, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.stage.received(link, bytes.to_vec(), self.now);
         }
     }
 
@@ -184,10 +240,7 @@ impl CoreWorld<'_> {
                 for output in std::mem::take(&mut self.held) {
                     match output {
                         Output::Open(link) => {
-                            if let Some(broker) = &mut self.broker {
-                                broker.opened(connection(link), now);
-                                *self.line(link) = Line::Open;
-                            }
+                            self.admit(link);
                         }
                         output => self.carry(output),
                     }

@@ -50,8 +50,8 @@ pub(super) trait Wire: 'static {
     /// What a connection is made of.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens a connection.
-    fn dial(&self) -> impl Future<Output = io::Result<Self::Stream>>;
+    /// Opens a connection, to where the broker listens for WebSocket if it is for one.
+    fn dial(&self, websocket: bool) -> impl Future<Output = io::Result<Self::Stream>>;
 
     /// Ends a connection with RST.
     fn reset(&self, stream: Self::Stream);
@@ -146,7 +146,7 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
                     }
                     control.act(act);
                 }
-                Output::Open(link) => driver.open(link),
+                Output::Open(link) => driver.open(link, stage.is_websocket(link)),
                 Output::Send(link, bytes) => driver.send(link, bytes),
                 Output::Close(link) => driver.order(link, Order::Close),
                 Output::Reset(link) => driver.order(link, Order::Reset),
@@ -196,14 +196,14 @@ struct Driver<W> {
 }
 
 impl<W: Wire> Driver<W> {
-    fn open(&mut self, link: Link) {
+    fn open(&mut self, link: Link, websocket: bool) {
         let line = Rc::new(RefCell::new(Line::default()));
         let number = link.0 as usize;
         if self.lines.len() <= number {
             self.lines.resize(number + 1, None);
         }
         self.lines[number] = Some(Rc::clone(&line));
-        self.tasks.spawn_local(carry(Rc::clone(&self.wire), link, line, self.events.clone()));
+        self.tasks.spawn_local(carry(Rc::clone(&self.wire), websocket, link, line, self.events.clone()));
     }
 
     /// A broker that lost its power tells nobody; what stands in for it (a process that is killed) would, so
@@ -281,12 +281,13 @@ impl<W: Wire> Driver<W> {
 /// The life of a connection.
 async fn carry<W: Wire>(
     wire: Rc<W>,
+    websocket: bool,
     link: Link,
     line: Rc<RefCell<Line>>,
     events: mpsc::UnboundedSender<Event>,
 ) {
     let dialled = {
-        let mut dial = pin!(wire.dial());
+        let mut dial = pin!(wire.dial(websocket));
         poll_fn(|context| {
             {
                 let mut line = line.borrow_mut();

@@ -22,16 +22,16 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Waker, ready};
 use std::time::{Duration, UNIX_EPOCH};
 
 use reference_broker::core::{Broker, Config};
-use reference_broker::shell::{Accept, serve};
+use reference_broker::shell::{Accept, Stream as ServerStream, serve};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
 
@@ -56,6 +56,7 @@ const LONG: Duration = Duration::from_secs(120);
 const BROKER: &str = "broker";
 const CLIENTS: &str = "clients";
 const PORT: u16 = 1883;
+const WEBSOCKET_PORT: u16 = 8083;
 /// In turmoil a receiver that is full loses the FIN, and one with too many connections to accept panics. Real
 /// buffers are smaller; that matters in the live world.
 const CAPACITY: usize = 1 << 20;
@@ -156,7 +157,11 @@ async fn run_clients(
 }
 
 async fn run_broker(shared: Rc<RefCell<Shared>>, config: Config, seed: u64) -> turmoil::Result {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+    let listener = Listener {
+        plain: TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?,
+        websocket: TcpListener::bind((Ipv4Addr::UNSPECIFIED, WEBSOCKET_PORT)).await?,
+        config: config.clone(),
+    };
     let starts = {
         let mut shared = shared.borrow_mut();
         shared.listening = true;
@@ -171,7 +176,7 @@ async fn run_broker(shared: Rc<RefCell<Shared>>, config: Config, seed: u64) -> t
         shared.wait(context.waker());
         Poll::Pending
     });
-    let mut server = pin!(serve(Listener(listener), Broker::new(config, seed.wrapping_add(starts)), stop));
+    let mut server = pin!(serve(listener, Broker::new(config, seed.wrapping_add(starts)), stop));
     poll_fn(|context| {
         {
             let mut shared = shared.borrow_mut();
@@ -186,13 +191,26 @@ async fn run_broker(shared: Rc<RefCell<Shared>>, config: Config, seed: u64) -> t
     Ok(())
 }
 
-struct Listener(TcpListener);
+struct Listener {
+    plain: TcpListener,
+    websocket: TcpListener,
+    config: Config,
+}
 
 impl Accept for Listener {
-    type Stream = TcpStream;
+    type Stream = ServerStream<TcpStream>;
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept().await
+    async fn accept(&mut self) -> io::Result<(ServerStream<TcpStream>, SocketAddr)> {
+        let mut plain = pin!(self.plain.accept());
+        let mut websocket = pin!(self.websocket.accept());
+        poll_fn(|context| {
+            if let Poll::Ready(accepted) = plain.as_mut().poll(context) {
+                return Poll::Ready(accepted.map(|(stream, peer)| (ServerStream::Plain(stream), peer)));
+            }
+            let accepted = ready!(websocket.as_mut().poll(context));
+            Poll::Ready(accepted.map(|(stream, peer)| (ServerStream::websocket(stream, &self.config), peer)))
+        })
+        .await
     }
 }
 
@@ -201,10 +219,11 @@ struct Dialler(Rc<RefCell<Shared>>);
 impl Wire for Dialler {
     type Stream = TcpStream;
 
-    async fn dial(&self) -> io::Result<TcpStream> {
+    async fn dial(&self, websocket: bool) -> io::Result<TcpStream> {
+        let port = if websocket { WEBSOCKET_PORT } else { PORT };
         // turmoil lets a connection to a host that is not there wait for ever.
         let starts = self.0.borrow().starts;
-        let mut connect = pin!(TcpStream::connect((BROKER, PORT)));
+        let mut connect = pin!(TcpStream::connect((BROKER, port)));
         poll_fn(|context| {
             {
                 let mut shared = self.0.borrow_mut();

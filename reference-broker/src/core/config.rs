@@ -76,7 +76,7 @@ macro_rules! config {
             /// Authentication methods of 5.0 (section 4.12).
             pub auth_methods: Vec<Arc<dyn AuthMethod>>,
             #[cfg(feature = "defects")]
-            pub(super) defect: Option<super::defects::Kind>,
+            pub(crate) defect: Option<super::defects::Kind>,
         }
 
         impl Config {

@@ -44,6 +44,22 @@ impl From<io::Error> for RunError {
     }
 }
 
+/// Where a broker listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// For MQTT over TCP.
+    pub plain: Vec<String>,
+    /// For MQTT over WebSocket.
+    pub websocket: Vec<String>,
+}
+
+impl Addresses {
+    /// All of them in words: `127.0.0.1:1883`, `ws://127.0.0.1:8083`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.plain.iter().cloned().chain(self.websocket.iter().map(|address| format!("ws://{address}")))
+    }
+}
+
 /// Runs a broker on these addresses until Ctrl-C or SIGTERM, then stops it in an orderly way.
 ///
 /// `ready` is called with the addresses, port numbers filled in, when clients can connect.
@@ -53,15 +69,20 @@ impl From<io::Error> for RunError {
 pub fn run(
     config: Config,
     seed: u64,
-    addresses: &[String],
-    ready: impl FnOnce(&[SocketAddr]),
+    addresses: &Addresses,
+    ready: impl FnOnce(&Addresses),
 ) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let listeners =
-            listen(addresses).await.map_err(|(address, error)| RunError::Listen { address, error })?;
+        let refused = |(address, error)| RunError::Listen { address, error };
+        let listeners = listen(&addresses.plain).await.map_err(refused)?;
+        let listeners = listeners.and_websocket(&addresses.websocket, &config).await.map_err(refused)?;
         let stop = stop_signal()?;
-        ready(&listeners.local_addresses()?);
+        let text = |list: Vec<SocketAddr>| list.iter().map(SocketAddr::to_string).collect();
+        ready(&Addresses {
+            plain: text(listeners.local_addresses()?),
+            websocket: text(listeners.websocket_addresses()?),
+        });
         serve(listeners, Broker::new(config, seed), stop).await?;
         Ok(())
     })

@@ -34,7 +34,7 @@ use tokio::net::TcpStream;
 use crate::history::{Fact, History};
 use crate::profile::{Credentials, Profile};
 use crate::run::{StageOptions, last_sent_before};
-use crate::scenario::{Capability, Plan, PlanProblem, Scenario};
+use crate::scenario::{Capability, Plan, PlanProblem, Scenario, WebSocketPlace};
 use crate::verdict::{Verdict, verdict_of};
 
 use super::Played;
@@ -51,6 +51,8 @@ pub enum Target {
         url: String,
         /// Where it listens.
         addresses: Vec<SocketAddr>,
+        /// Where it listens for WebSocket, and what an upgrade asks for.
+        websocket: Option<(SocketAddr, WebSocketPlace)>,
         /// What clients present that the scenario gives no User Name.
         credentials: Option<Credentials>,
     },
@@ -68,7 +70,9 @@ impl Target {
         let rest = match url.split_once("://") {
             Some(("mqtt" | "tcp", rest)) => rest,
             Some((scheme, _)) => {
-                return Err(wrong(&format!("only mqtt:// can be tested yet, not {scheme}://")));
+                return Err(wrong(&format!(
+                    "only mqtt:// can be tested yet, not {scheme}://; ws:// goes with --websocket"
+                )));
             }
             None => url,
         };
@@ -99,7 +103,32 @@ impl Target {
         if addresses.is_empty() {
             return Err(LiveError::Resolve { url: url.to_string(), error: "the name has no address".into() });
         }
-        Ok(Target::Address { url: url.to_string(), addresses, credentials })
+        Ok(Target::Address { url: url.to_string(), addresses, websocket: None, credentials })
+    }
+
+    /// The same broker, which listens for WebSocket at `ws://host[:port][/path]`.
+    ///
+    /// # Errors
+    /// [`LiveError::Url`] or [`LiveError::Resolve`].
+    pub fn and_websocket(mut self, wanted: &str) -> Result<Target, LiveError> {
+        let wrong =
+            || LiveError::Url { url: wanted.to_string(), why: "expected ws://host:port/path".to_string() };
+        let rest = wanted.strip_prefix("ws://").ok_or_else(wrong)?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let full = if has_port { host.to_string() } else { format!("{host}:80") };
+        if host.is_empty() || host.contains('@') {
+            return Err(wrong());
+        }
+        let found = full
+            .to_socket_addrs()
+            .map_err(|error| LiveError::Resolve { url: wanted.to_string(), error: error.to_string() })?
+            .next()
+            .ok_or_else(wrong)?;
+        if let Target::Address { websocket, .. } = &mut self {
+            *websocket = Some((found, WebSocketPlace { host: host.to_string(), path: format!("/{path}") }));
+        }
+        Ok(self)
     }
 
     /// What to call it.
@@ -113,6 +142,7 @@ impl Target {
     /// Whether it can be asked for a capability.
     pub fn has(&self, capability: Capability) -> bool {
         match self {
+            Target::Address { websocket, .. } if capability == Capability::WebSocket => websocket.is_some(),
             Target::Address { .. } => !matches!(
                 capability,
                 Capability::Persistence | Capability::ProcessControl | Capability::Configuration
@@ -125,6 +155,17 @@ impl Target {
         match self {
             Target::Address { credentials, .. } => credentials.as_ref(),
             Target::Profile(profile) => profile.credentials.as_ref(),
+        }
+    }
+
+    /// What upgrades to WebSocket ask for.
+    fn websocket_place(&self) -> WebSocketPlace {
+        match self {
+            Target::Address { websocket: Some((_, place)), .. } => place.clone(),
+            Target::Address { .. } => WebSocketPlace::default(),
+            Target::Profile(profile) => {
+                WebSocketPlace { path: profile.start.websocket_path.clone(), ..WebSocketPlace::default() }
+            }
         }
     }
 
@@ -359,14 +400,22 @@ pub fn run(
     session::run(target, cases, options, each)
 }
 
-/// Real connections.
-struct Tcp(SocketAddr);
+/// Where a broker listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tcp {
+    address: SocketAddr,
+    /// For MQTT over WebSocket.
+    websocket: Option<SocketAddr>,
+}
 
 impl Wire for Tcp {
     type Stream = TcpStream;
 
-    async fn dial(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.0).await?;
+    async fn dial(&self, websocket: bool) -> io::Result<TcpStream> {
+        let address = if websocket { self.websocket } else { Some(self.address) };
+        // Cases that need what is not there are skipped before.
+        let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let stream = TcpStream::connect(address).await?;
         // Each piece goes out when the network model says so, and not when a buffer is full.
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -426,6 +475,20 @@ mod tests {
         };
         let credentials = credentials.expect("they are there");
         assert_eq!((credentials.user_name.as_str(), credentials.password.as_str()), ("me", "a:b"));
+        let both = Target::from_url("mqtt://127.0.0.1")
+            .and_then(|target| target.and_websocket("ws://127.0.0.1:8083/some/path"))
+            .expect("two addresses");
+        assert!(both.has(Capability::WebSocket));
+        assert_eq!(
+            both.websocket_place(),
+            WebSocketPlace { host: "127.0.0.1:8083".into(), path: "/some/path".into() }
+        );
+        for wrong in ["mqtt://127.0.0.1:8083", "ws://", "wss://127.0.0.1", "ws://me:secret@127.0.0.1"] {
+            assert!(
+                Target::from_url("mqtt://127.0.0.1").and_then(|it| it.and_websocket(wrong)).is_err(),
+                "{wrong}"
+            );
+        }
         for wrong in ["mqtts://127.0.0.1", "mqtt://", "mqtt://127.0.0.1:port", "mqtt://127.0.0.1:1883/path"] {
             assert!(matches!(Target::from_url(wrong), Err(LiveError::Url { .. })), "{wrong}");
         }

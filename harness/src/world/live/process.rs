@@ -31,6 +31,7 @@ use crate::run::BrokerEvent;
 use crate::scenario::{BrokerAct, Capability};
 use crate::world::drive::Reporter;
 
+use super::Tcp;
 use super::probe::{Probe, probe};
 
 /// Lines of output that a message or a report keeps.
@@ -170,6 +171,17 @@ impl Yard {
             Some(port) => return Err(StartError::PortInUse(port)),
             None => self.free_port(number).ok_or(StartError::NoPort)?,
         };
+        let websocket = match (self.profile.start.listens_for_websocket(), self.profile.start.websocket_port)
+        {
+            (false, _) => None,
+            (true, Some(port)) if is_free(port) => Some(port),
+            (true, Some(port)) => return Err(StartError::PortInUse(port)),
+            // Far from the ports of other servers.
+            (true, None) => {
+                let far = number.wrapping_add(u32::from(PORTS.end - PORTS.start) / 2);
+                Some(self.free_port(far).filter(|it| *it != port).ok_or(StartError::NoPort)?)
+            }
+        };
         let dir = tempfile::Builder::new()
             .prefix("assay-data-")
             .tempdir()
@@ -178,6 +190,7 @@ impl Yard {
             yard: Rc::clone(self),
             number,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            websocket: websocket.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
             settings: settings.to_vec(),
             starts: Cell::new(0),
             running: RefCell::new(None),
@@ -266,6 +279,8 @@ pub(super) struct Server {
     yard: Rc<Yard>,
     number: u32,
     pub(super) address: SocketAddr,
+    /// Where it listens for WebSocket, if its profile says so.
+    websocket: Option<SocketAddr>,
     settings: Vec<(String, String)>,
     starts: Cell<u32>,
     /// Dropped before the folder that it writes to.
@@ -281,6 +296,11 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Where it listens.
+    pub(super) fn wire(&self) -> Tcp {
+        Tcp { address: self.address, websocket: self.websocket }
+    }
+
     pub(super) fn attach(&self, reporter: Reporter) {
         let mut reporters = self.reporters.borrow_mut();
         reporters.retain(Reporter::is_wanted);
@@ -438,9 +458,14 @@ impl Server {
         self.port_is_free().await;
     }
 
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        [Some(self.address), self.websocket].into_iter().flatten().map(|address| address.port())
+    }
+
     async fn port_is_free(&self) {
         let end = Instant::now() + PORT_PATIENCE;
-        while !is_free(self.address.port()) && Instant::now() < end {
+        let busy = || self.ports().any(|port| !is_free(port));
+        while busy() && Instant::now() < end {
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -448,8 +473,8 @@ impl Server {
     /// Starts the process and waits until it answers a CONNECT.
     async fn start(self: &Rc<Self>) -> Result<(), StartError> {
         let profile = &self.yard.profile;
-        if !is_free(self.address.port()) {
-            return Err(StartError::PortInUse(self.address.port()));
+        if let Some(port) = self.ports().find(|port| !is_free(*port)) {
+            return Err(StartError::PortInUse(port));
         }
         self.paused.set(false);
         let start = self.starts.get() + 1;
@@ -461,6 +486,7 @@ impl Server {
         let config = self.dir.path().join("config");
         let value = |word: &str| match word {
             "port" => Some(self.address.port().to_string()),
+            "websocket-port" => self.websocket.map(|address| address.port().to_string()),
             "dir" => Some(data.display().to_string()),
             "config" => Some(config.display().to_string()),
             "assay" => Some(self.yard.assay.display().to_string()),

@@ -424,7 +424,12 @@ impl Session<'_, '_> {
             client_id: self.probe_id(),
             credentials: self.target.credentials().cloned(),
         };
-        let (yard, server, address) = (self.yard.clone(), self.server.clone(), self.address);
+        let (yard, server) = (self.yard.clone(), self.server.clone());
+        let websocket = match self.target {
+            Target::Address { websocket, .. } => websocket.as_ref().map(|(address, _)| *address),
+            Target::Profile(_) => None,
+        };
+        let wire = Tcp { address: self.address, websocket };
         self.running.spawn_local(async move {
             let result = match yard {
                 Some(yard) if alone => errand.on_its_own(&yard).await,
@@ -432,7 +437,7 @@ impl Session<'_, '_> {
                     Some(server) => Ok(errand.beside_others(server).await),
                     None => Err(StartError::Files("there is no broker".into())),
                 },
-                None => Ok(errand.at(address).await),
+                None => Ok(errand.at(wire).await),
             };
             Done { slot: number, turn, alone, result }
         });
@@ -594,7 +599,7 @@ impl Errand {
     /// On a broker that is started for it and ended after it.
     async fn on_its_own(self, yard: &Rc<Yard>) -> Result<Run, StartError> {
         let server = yard.start(&self.plan.config).await?;
-        let (played, real) = self.play(server.address, Some(Rc::clone(&server))).await;
+        let (played, real) = self.play(server.wire(), Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         server.kill().await;
         Ok(Run { played, real, died, gone: false, server: None })
@@ -602,7 +607,7 @@ impl Errand {
 
     /// On a broker that others use at the same time.
     async fn beside_others(self, server: Rc<Server>) -> Run {
-        let (played, real) = self.play(server.address, Some(Rc::clone(&server))).await;
+        let (played, real) = self.play(server.wire(), Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         if died.is_none() {
             self.clear(&played, server.address).await;
@@ -611,8 +616,9 @@ impl Errand {
     }
 
     /// On a broker that was there before.
-    async fn at(self, address: SocketAddr) -> Run {
-        let (played, real) = self.play(address, None).await;
+    async fn at(self, wire: Tcp) -> Run {
+        let address = wire.address;
+        let (played, real) = self.play(wire, None).await;
         let gone = !played.findings.is_empty() && !self.answers(address).await;
         if !gone {
             self.clear(&played, address).await;
@@ -621,12 +627,12 @@ impl Errand {
     }
 
     /// Plays the case; a panic of the harness is a finding about the harness.
-    async fn play(&self, address: SocketAddr, server: Option<Rc<Server>>) -> (Played, Duration) {
+    async fn play(&self, wire: Tcp, server: Option<Rc<Server>>) -> (Played, Duration) {
         let began = Instant::now();
         let (plan, seed, options) = (Rc::clone(&self.plan), self.seed, self.stage);
         let task = spawn_local(async move {
             let mut stage = Stage::new(&plan, seed, options);
-            drive(&mut stage, Tcp(address), &mut Hand(server)).await;
+            drive(&mut stage, wire, &mut Hand(server)).await;
             let (history, findings) = stage.finish();
             Played { history, findings }
         });

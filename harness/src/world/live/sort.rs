@@ -31,7 +31,11 @@ pub(super) fn place(
     let alone = unprefixable(&case.scenario) || !case.scenario.config.is_empty();
     let process = matches!(target, Target::Profile(_));
     let nonce = options.nonce;
-    let mut plan_options = PlanOptions { tolerance: target.tolerance(options), ..PlanOptions::default() };
+    let mut plan_options = PlanOptions {
+        tolerance: target.tolerance(options),
+        websocket: target.websocket_place(),
+        ..PlanOptions::default()
+    };
     // A broker to itself is fresh if it has a profile; then everything is named as in the other worlds.
     if !(alone && process) {
         plan_options.client_id_prefix = Some(format!("a{:06x}n{}c", nonce & 0xFF_FFFF, case.index));

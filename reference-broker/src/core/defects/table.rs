@@ -339,4 +339,15 @@ defects! {
     TruncatedAccepted "truncated-accepted" "A field that runs past the end of its packet is read all the same." ["U3-15" "MQTT-4.8.0-1" "MQTT-3.1.4-1"] ["U5-49" "MQTT-4.13.1-1" "MQTT-3.1.4-1"]
     EmptyTopicAccepted "empty-topic-accepted" "An empty Topic Name is accepted." ["MQTT-4.7.3-1"] ["U5-24" "MQTT-4.7.3-1"]
     ShortFormsIgnored "short-forms-ignored" "PUBREL and DISCONNECT that end before their properties are ignored." [] ["U5-79"]
+
+    // WebSocket: made in the transport.
+    WebsocketTextAccepted "websocket-text-accepted" "Text frames are taken like binary ones." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketTextIgnored "websocket-text-ignored" "Text frames are dropped, and the connection stays." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketTextSent "websocket-text-sent" "Packets are sent in text frames." ["MQTT-6.0.0-1"] ["MQTT-6.0.0-1"]
+    WebsocketSubprotocolMissing "websocket-subprotocol-missing" "The upgrade selects no subprotocol." ["MQTT-6.0.0-4"] ["MQTT-6.0.0-4"]
+    WebsocketSubprotocolFirst "websocket-subprotocol-first" "The upgrade selects the first subprotocol that is offered." ["MQTT-6.0.0-4"] ["MQTT-6.0.0-4"]
+    WebsocketFirstPacketOnly "websocket-first-packet-only" "Of several packets in a frame the first one counts." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketPartialPacketDropped "websocket-partial-packet-dropped" "A packet that does not end in its frame is dropped." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketContinuationDropped "websocket-continuation-dropped" "Of a fragmented message the first fragment counts." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
+    WebsocketControlEndsMessage "websocket-control-ends-message" "A ping between its fragments ends a message." ["MQTT-6.0.0-2"] ["MQTT-6.0.0-2"]
 }

@@ -585,7 +585,8 @@ fn every_defect_changes_what_the_broker_does() {
     let right: Vec<_> =
         parts.iter().map(|part| VERSIONS.map(|version| outputs(None, part, version))).collect();
     let mut dead = Vec::new();
-    for defect in all() {
+    // The core knows nothing of WebSocket; the transport has a test of its own.
+    for defect in all().iter().filter(|defect| !defect.id.starts_with("websocket-")) {
         for (place, (version, cites)) in VERSIONS.iter().zip([defect.v3_1_1, defect.v5]).enumerate() {
             let differs = parts
                 .iter()
