@@ -98,16 +98,13 @@ const BEYOND: usize = 600;
 
 /// The packet as a decoder finds it that reads on behind its end, where some bytes of 1 stand.
 fn filled(frame: Frame<'_>, version: ProtocolVersion) -> Option<Vec<u8>> {
-    let mut body = frame.body.to_vec();
-    for _ in 0..BEYOND {
-        body.push(1);
+    (1..=BEYOND).find_map(|more| {
+        let mut body = frame.body.to_vec();
+        body.resize(frame.body.len() + more, 1);
         let remaining = body.len() as u32;
         let longer = Frame { header: Header { remaining, ..frame.header }, body: &body };
-        if decode_frame(longer, version).is_ok() {
-            return Some(body);
-        }
-    }
-    None
+        decode_frame(longer, version).is_ok().then_some(body)
+    })
 }
 
 /// A block of properties within the body of a packet of 5.0: its length field, and what it holds.
