@@ -118,6 +118,23 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
                 let _ = writeln!(out, "    firm       {firm}");
             }
         }
+        let violations: Vec<&str> = reference_broker::core::defects::all()
+            .iter()
+            .filter(|defect| {
+                let ids = if version == ProtocolVersion::V5 { defect.v5 } else { defect.v3_1_1 };
+                ids.contains(&arguments.id.as_str())
+            })
+            .map(|defect| defect.what)
+            .collect();
+        if !violations.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n  a violation would be, for instance (all of these are caught, see `assay prove`):"
+            );
+            for what in violations {
+                let _ = writeln!(out, "    {what}");
+            }
+        }
         let mut judged = String::new();
         let mut count = 0;
         for file in &suite.files {
