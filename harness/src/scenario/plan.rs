@@ -14,7 +14,7 @@ use reference_broker::codec::{
 use crate::requirement::RequirementId;
 use crate::text::NodeId;
 
-use super::bytes::assemble;
+use super::bytes::{Names, assemble};
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
     Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, LinkChange, LinkEnds, PacketSpec, Scenario,
@@ -350,7 +350,7 @@ pub fn unprefixable(scenario: &Scenario) -> bool {
         || scenario.steps.iter().any(|step| match &step.action {
             Action::Broker(_) => true,
             Action::Client { act, .. } => match act {
-                ClientAct::SendBytes { .. } => true,
+                ClientAct::SendBytes { .. } => !scenario.own_names,
                 ClientAct::Connect { options, .. } => names(options),
                 ClientAct::Subscribe(spec) | ClientAct::Unsubscribe(spec) | ClientAct::Send(spec) => {
                     names(&spec.fields)
@@ -488,13 +488,19 @@ impl Builder<'_> {
                             });
                         Act::Send { packet: self.packet(spec, version), packet_id, by_script: false }
                     }
-                    ClientAct::SendBytes { text, at } => match assemble(text, version) {
-                        Ok(bytes) => Act::SendBytes(bytes),
-                        Err(problem) => {
-                            self.problem(*at, problem.to_string());
-                            return None;
+                    ClientAct::SendBytes { text, at } => {
+                        let names = Names {
+                            topic_prefix: self.options.topic_prefix.as_deref(),
+                            client_id: &clients[*client].client_id,
+                        };
+                        match assemble(text, version, names) {
+                            Ok(bytes) => Act::SendBytes(bytes),
+                            Err(problem) => {
+                                self.problem(*at, problem.to_string());
+                                return None;
+                            }
                         }
-                    },
+                    }
                     ClientAct::Expect(specs) => Act::Expect(ExpectPlan {
                         alternatives: specs
                             .iter()
