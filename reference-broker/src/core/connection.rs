@@ -129,8 +129,8 @@ impl Broker {
                         }
                         FrameError::TooLarge(_) => End::Violation(Violation::PacketTooLarge),
                     };
-                    // A stream whose packets cannot be told apart is of no use, whatever a defect says.
-                    self.end_connection(id, end);
+                    // What has come so far is given up in any case: its packets cannot be told apart.
+                    self.close(id, end);
                 }
             }
         }

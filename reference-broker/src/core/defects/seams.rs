@@ -21,6 +21,7 @@ use super::super::will::StoredWill;
 use super::{Kind, Memory, matching, packets, repair};
 use crate::codec::{
     DecodeError, Frame, Packet, PacketType, Properties, PropertyId, ProtocolVersion, QoS, RetainHandling,
+    Rule,
 };
 
 pub(crate) fn session_present(kind: Kind, _: &Memory, present: bool, clean_start: bool) -> bool {
@@ -348,12 +349,12 @@ pub(crate) fn tolerates(kind: Kind, _: &Memory, tolerates: bool, violation: Viol
 
 pub(crate) fn repairs(
     kind: Kind,
-    _: &Memory,
+    memory: &Memory,
     frame: Frame<'_>,
     error: DecodeError,
     version: ProtocolVersion,
 ) -> Option<(u8, Vec<u8>)> {
-    repair::repairs(kind, frame, error, version)
+    repair::repairs(kind, memory, frame, error, version)
 }
 
 pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
@@ -368,6 +369,17 @@ pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
                 | (Kind::ReauthenticationFailureIgnored, End::Reauthentication(_))
                 | (Kind::WrongDirectionIgnored, End::Violation(Violation::WrongDirection(_)))
                 | (Kind::MalformedIgnored, End::Malformed(_))
+                | (
+                    Kind::LongLengthSkipped,
+                    End::Malformed(DecodeError { rule: Rule::RemainingLengthTooLong, .. })
+                )
+                | (
+                    Kind::ReservedTypesIgnored,
+                    End::Malformed(DecodeError {
+                        rule: Rule::ReservedPacketType | Rule::AuthInOldVersion,
+                        ..
+                    })
+                )
                 | (Kind::DisconnectNotClosed, End::Disconnected { .. })
         )
 }
