@@ -71,7 +71,7 @@ pub(super) fn repairs(
         (Kind::MalformedConnectAccepted, _) if frame.packet_type() == Some(PacketType::Connect) => {
             return Some((PacketType::Connect.first_byte(), anonymous(version)));
         }
-        (Kind::ConnectSurplusIgnored, Rule::SurplusBytes) => body.truncate(at?),
+        (Kind::ConnectTailIgnored, Rule::SurplusBytes) => body.truncate(at?),
         (Kind::MissingBytesMadeUp, Rule::Truncated | Rule::PropertiesTooLong) => {
             // Letters for strings, and zeros for what stands behind them.
             for _ in 0..MADE_UP {

@@ -286,7 +286,7 @@ defects! {
     MalformedPublishForwarded "malformed-publish-forwarded" "A PUBLISH that cannot be read is passed on before its connection is closed." ["MQTT-4.8.0-1" "MQTT-1.5.3-1" "U3-15"] ["MQTT-4.13.1-1" "U5-01" "U5-05" "U5-49"]
     MalformedConnectAccepted "malformed-connect-accepted" "A CONNECT that cannot be read is taken for one without a Client Identifier." ["MQTT-3.1.4-1"] ["MQTT-3.1.4-1"]
     MissingBytesMadeUp "missing-bytes-made-up" "A packet that ends too early is read as if it went on." ["U3-15"] ["U5-49"]
-    ConnectSurplusIgnored "connect-surplus-ignored" "What follows the last field of CONNECT is ignored." ["MQTT-3.1.4-1" "U3-15"] ["MQTT-3.1.4-1" "U5-49"]
+    ConnectTailIgnored "connect-tail-ignored" "What follows the last field of CONNECT is ignored." ["MQTT-3.1.4-1" "U3-15"] ["MQTT-3.1.4-1" "U5-49"]
     LongLengthSkipped "long-length-skipped" "What has a Remaining Length of five bytes is skipped." ["U3-02"] ["U5-03" "MQTT-1.5.5-1"]
     ReservedTypesIgnored "reserved-types-ignored" "Packets of reserved types are ignored." ["U3-14"] ["U5-48"]
     WrongPropertiesDropped "wrong-properties-dropped" "Properties are dropped if one of them is wrong." [] ["U5-05" "U5-08" "U5-12" "U5-25" "U5-30" "U5-31" "U5-36"]
