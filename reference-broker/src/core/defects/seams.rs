@@ -408,12 +408,12 @@ pub(crate) fn tolerates(kind: Kind, _: &Memory, tolerates: bool, violation: Viol
 
 pub(crate) fn repairs(
     kind: Kind,
-    _: &Memory,
+    memory: &Memory,
     frame: Frame<'_>,
     error: DecodeError,
     version: ProtocolVersion,
 ) -> Option<(u8, Vec<u8>)> {
-    repair::repairs(kind, frame, error, version)
+    repair::repairs(kind, memory, frame, error, version)
 }
 
 pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
@@ -432,6 +432,17 @@ pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
                     Kind::LongLengthIgnored,
                     End::Malformed(DecodeError {
                         rule: Rule::RemainingLengthTooLong | Rule::VariableByteIntegerTooLong,
+                        ..
+                    })
+                )
+                | (
+                    Kind::LongLengthSkipped,
+                    End::Malformed(DecodeError { rule: Rule::RemainingLengthTooLong, .. })
+                )
+                | (
+                    Kind::ReservedTypesIgnored,
+                    End::Malformed(DecodeError {
+                        rule: Rule::ReservedPacketType | Rule::AuthInOldVersion,
                         ..
                     })
                 )
