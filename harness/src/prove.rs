@@ -22,6 +22,8 @@ pub struct DefectResult {
     pub what: String,
     /// The statements that it breaks, by version.
     pub requirements: BTreeMap<String, Vec<String>>,
+    /// Those of them, by version, that a scenario-case which failed names, or a finding in one.
+    pub caught_statements: BTreeMap<String, BTreeSet<String>>,
     /// Whether a scenario-case or an always-on checker that names one of them failed.
     pub caught: bool,
     /// The scenario-cases that caught it.
@@ -142,11 +144,15 @@ fn ids(defect: &Defect, version: ProtocolVersion) -> &'static [&'static str] {
     if version == ProtocolVersion::V5 { defect.v5 } else { defect.v3_1_1 }
 }
 
-/// Whether a failure names a statement that the defect breaks.
-fn names(outcome: &Outcome, job: &Job<'_>, ids: &[&str]) -> bool {
+/// The statements among `ids` that a failure names: as what the scenario-case is about, or in a finding.
+fn named<'i>(
+    outcome: &Outcome,
+    job: &Job<'_>,
+    ids: &'i [&'static str],
+) -> impl Iterator<Item = &'i &'static str> {
     let scenario = job.scenario.requirements.get(&job.version);
-    ids.iter().any(|id| {
-        scenario.is_some_and(|list| list.iter().any(|other| other == id))
+    ids.iter().filter(move |id| {
+        scenario.is_some_and(|list| list.iter().any(|other| other == *id))
             || outcome.findings.iter().any(|finding| finding.names(id))
     })
 }
@@ -155,6 +161,7 @@ fn against_defect(jobs: &[Job<'_>], defect: &'static Defect) -> (DefectResult, B
     let mut config = Config::default();
     let known = config.set_defect(defect.id).is_ok();
     let mut by = Vec::new();
+    let mut caught_statements: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut also_fails = 0;
     let mut kills = BTreeSet::new();
     for job in jobs.iter().filter(|_| known) {
@@ -163,11 +170,14 @@ fn against_defect(jobs: &[Job<'_>], defect: &'static Defect) -> (DefectResult, B
             continue;
         }
         kills.insert(job.index);
-        if names(&outcome, job, ids(defect, job.version)) {
-            by.push(job_name(job));
-        } else {
+        let mut named = named(&outcome, job, ids(defect, job.version)).peekable();
+        if named.peek().is_none() {
             also_fails += 1;
+            continue;
         }
+        by.push(job_name(job));
+        let caught = caught_statements.entry(job.version.to_string()).or_default();
+        caught.extend(named.map(ToString::to_string));
     }
     let requirements = [("3.1.1", defect.v3_1_1), ("5.0", defect.v5)]
         .into_iter()
@@ -178,6 +188,7 @@ fn against_defect(jobs: &[Job<'_>], defect: &'static Defect) -> (DefectResult, B
         id: defect.id.into(),
         what: defect.what.into(),
         requirements,
+        caught_statements,
         caught: !by.is_empty(),
         by,
         also_fails,

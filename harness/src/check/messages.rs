@@ -96,6 +96,7 @@ struct Subscriber {
     shares_id: bool,
     /// Its identifier is used by another client of the plan too, or it acts by script: nothing is owed.
     irregular: bool,
+    /// The smallest Maximum Packet Size of its connections.
     packet_size: Option<u32>,
     /// Every filter it ever asked for.
     filters: BTreeSet<String>,
@@ -172,7 +173,9 @@ impl<'p> Messages<'p> {
                     subscriber.irregular = true;
                 }
                 subscriber.client_id = connect.client_id.to_string();
-                subscriber.packet_size = connect.properties.number(PropertyId::MaximumPacketSize);
+                // What a smaller limit of an earlier connection kept out does not come again (MQTT-3.1.2-25).
+                let size = connect.properties.number(PropertyId::MaximumPacketSize);
+                subscriber.packet_size = subscriber.packet_size.into_iter().chain(size).min();
                 if connect.clean_start {
                     forget(subscriber, seen.event);
                 }

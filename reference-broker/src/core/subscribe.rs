@@ -120,6 +120,9 @@ impl Broker {
         if identifier.is_some() && !self.config.subscription_identifier_available {
             return self.unavailable(id, Violation::SubscriptionIdentifiersNotSupported);
         }
+        if !self.seam.may_ask_for(true, subscription.options.qos, self.config.maximum_qos) {
+            return self.forbidden(id, Violation::QosNotSupported);
+        }
         let pattern = match kind {
             Kind::Shared(shared) => shared.filter,
             _ => filter,
@@ -180,9 +183,10 @@ impl Broker {
         }
         let options = subscription.options;
         let qos = self.seam.granted_qos(options.qos);
-        let grant = Grant::new(qos, options, identifier);
         // The same text can have been a shared subscription before, under another version of the protocol.
         let before = session.subscriptions.get(filter).copied();
+        let grant = Grant::new(qos, options, identifier);
+        let grant = self.seam.replaced_grant(grant, before.map(|held| held.grant));
         if let Some(held) = before
             && held.group.is_some() != matches!(kind, Kind::Shared(_))
         {
@@ -271,7 +275,7 @@ impl Broker {
             if grant.id != 0 {
                 ids.push(grant.id);
             }
-            self.seam.subscription_ids(&mut ids);
+            self.seam.subscription_ids(&mut ids, session, &[]);
             let terms = Terms { qos, retain: true, ids: &ids, share: None, sending: Sending::Retained };
             self.deliver(session, publication, &mut Some(Arc::clone(&message)), terms);
         }
