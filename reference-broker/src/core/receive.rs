@@ -154,7 +154,8 @@ impl Broker {
         let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else { return Some(None) };
         let alias = alias as u16;
         if alias > self.seam.largest_alias(self.config.topic_alias_maximum)
-            && self.forbids(id, Violation::TopicAliasTooLarge) {
+            && self.forbids(id, Violation::TopicAliasTooLarge)
+        {
             return None;
         }
         let connection = self.connections.get_mut(&id)?;

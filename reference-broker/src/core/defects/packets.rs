@@ -6,7 +6,8 @@ use super::super::seam::{Fate, Sending};
 use super::super::send::explained;
 use super::{Kind, Memory};
 use crate::codec::{
-    Ack, Disconnect, Packet, PacketType, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish, QoS, ReasonCode,
+    Ack, Disconnect, Packet, PacketType, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish,
+    QoS, ReasonCode,
 };
 
 /// A packet from a client; false to ignore it.
@@ -344,18 +345,19 @@ pub(super) fn encoded(kind: Kind, bytes: &mut Vec<u8>, packet: PacketType, versi
                 *flags |= 0x80;
             }
         }
-        // Remaining Length and Property Length of these have one byte each in all SUBACKs of ours but the largest.
-        (Kind::PropertyLengthOverlong, PacketType::Suback) if v5 && short => {
+        // Remaining Length and Property Length have one byte each, but in the largest.
+        (Kind::PropertyLengthOverlong, PacketType::Unsuback) if v5 && short => {
             bytes[4] |= 0x80;
             bytes.insert(5, 0);
             bytes[1] += 1;
         }
-        (Kind::PropertyLengthOmitted, PacketType::Suback) if v5 && short && bytes[4] == 0 => {
+        (Kind::PropertyLengthOmitted, PacketType::Unsuback) if v5 && short && bytes[4] == 0 => {
             bytes.remove(4);
             bytes[1] -= 1;
         }
-        (Kind::IdentifierBeforeTopic, PacketType::Publish) if bytes[0] & 0b110 != 0 => {
-            let Some(start) = bytes.iter().skip(1).position(|byte| *byte < 0x80).map(|place| place + 2) else {
+        (Kind::IdentifierBeforeTopic, PacketType::Publish) if bytes[0] & 0b100 != 0 => {
+            let Some(start) = bytes.iter().skip(1).position(|byte| *byte < 0x80).map(|place| place + 2)
+            else {
                 return;
             };
             let topic = 2 + usize::from(u16::from_be_bytes([bytes[start], bytes[start + 1]]));

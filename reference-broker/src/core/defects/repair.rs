@@ -51,7 +51,7 @@ pub(super) fn repairs(
             *value.last_mut()? = 1;
         }
         (Kind::UnknownReasonAccepted, Rule::UnknownReasonCode(packet, _)) => {
-            *body.get_mut(at?)? = if packet == PacketType::Auth { 0x18 } else { 0 };
+            *body.get_mut(at?)? = if packet == PacketType::Auth { 0x19 } else { 0 };
         }
         (Kind::MissingPropertyLengthAccepted, Rule::Truncated)
             if frame.packet_type() == Some(PacketType::Publish) && at? == body.len() =>

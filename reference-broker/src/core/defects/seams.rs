@@ -293,7 +293,11 @@ pub(crate) fn alias_limit(kind: Kind, _: &Memory, limit: u16) -> u16 {
 }
 
 pub(crate) fn packet_limit(kind: Kind, _: &Memory, limit: u32) -> u32 {
-    if kind == Kind::PacketSizeIgnored { u32::MAX } else { limit }
+    match kind {
+        Kind::PacketSizeIgnored => u32::MAX,
+        Kind::PacketSizeOffByOne => limit.saturating_add(1),
+        _ => limit,
+    }
 }
 
 pub(crate) fn resends(kind: Kind, _: &Memory, resends: bool, packet: PacketType) -> bool {

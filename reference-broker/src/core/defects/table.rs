@@ -157,7 +157,7 @@ defects! {
     PubcompForeignCode "pubcomp-foreign-code" "PUBCOMP says 0x91 for an unknown Packet Identifier." [] ["MQTT-3.7.2-1"]
     RefusedIdentifierStuck "refused-identifier-stuck" "The identifier of a QoS 2 message that was refused still counts as used." [] ["MQTT-4.3.3-9"]
     ExpiredExchangeDropped "expired-exchange-dropped" "PUBREL is not answered if the message has expired." [] ["MQTT-4.3.3-13"]
-    IdentifierBeforeTopic "identifier-before-topic" "The Packet Identifier of PUBLISH comes before the Topic Name." ["MQTT-3.3.2-1"] ["MQTT-3.3.2-1"]
+    IdentifierBeforeTopic "identifier-before-topic" "The Packet Identifier of a QoS 2 PUBLISH comes before the Topic Name." ["MQTT-3.3.2-1"] ["MQTT-3.3.2-1"]
 
     // Will.
     WillOnDisconnect "will-on-disconnect" "The will is published after DISCONNECT." ["MQTT-3.14.4-3" "MQTT-3.1.2-10"] ["MQTT-3.14.4-3" "MQTT-3.1.2-10"]
@@ -284,6 +284,7 @@ defects! {
     AliasForwarded "alias-forwarded" "Deliveries carry a Topic Alias that the client did not allow." [] ["MQTT-3.1.2-27"]
     AliasFromZero "alias-from-zero" "The server numbers its Topic Aliases from 0." [] ["MQTT-3.3.2-8"]
     AliasMaximumRefused "alias-maximum-refused" "The Topic Alias Maximum itself is refused as an alias." [] ["MQTT-3.3.2-12"]
+    PacketSizeOffByOne "packet-size-off-by-one" "Packets may be one byte larger than the client allows." [] ["MQTT-3.1.2-24"]
     TooLargeStaysInFlight "too-large-stays-in-flight" "A message that is too large for the client is not sent, and counts as unacknowledged." [] ["MQTT-3.1.2-25"]
     ReasonStringTooLarge "reason-string-too-large" "Packets with a Reason String may be larger than the client allows." [] ["MQTT-3.2.2-19" "MQTT-3.4.2-2" "MQTT-3.5.2-2" "MQTT-3.6.2-2" "MQTT-3.7.2-2" "MQTT-3.9.2-1" "MQTT-3.11.2-1" "MQTT-3.14.2-3" "MQTT-3.15.2-2"]
     UserPropertyTooLarge "user-property-too-large" "Packets with User Properties may be larger than the client allows." [] ["MQTT-3.2.2-20" "MQTT-3.4.2-3" "MQTT-3.5.2-3" "MQTT-3.6.2-3" "MQTT-3.7.2-3" "MQTT-3.9.2-2" "MQTT-3.11.2-2" "MQTT-3.14.2-4" "MQTT-3.15.2-3"]
@@ -305,8 +306,8 @@ defects! {
     ResponseTopicUnchecked "response-topic-unchecked" "A Response Topic may have wildcards." [] ["MQTT-3.3.2-14"]
     SubscriptionIdentifierFromClientAccepted "subscription-identifier-from-client-accepted" "A client may put a Subscription Identifier into PUBLISH." [] ["MQTT-3.3.4-6" "U5-28"]
     CopiesShareIdentifiers "copies-share-identifiers" "Each copy for one of several subscriptions has the identifiers of all." [] ["MQTT-3.3.4-5"]
-    PropertyLengthOverlong "property-length-overlong" "The Property Length of SUBACK always has two bytes." [] ["MQTT-1.5.5-1"]
-    PropertyLengthOmitted "property-length-omitted" "SUBACK without properties has no Property Length." [] ["MQTT-2.2.2-1"]
+    PropertyLengthOverlong "property-length-overlong" "The Property Length of UNSUBACK always has two bytes." [] ["MQTT-1.5.5-1"]
+    PropertyLengthOmitted "property-length-omitted" "UNSUBACK without properties has no Property Length." [] ["MQTT-2.2.2-1"]
     MissingPropertyLengthAccepted "missing-property-length-accepted" "PUBLISH may end before its Property Length." [] ["MQTT-2.2.2-1" "MQTT-4.13.1-1"]
 
     // Errors and the end of connections.

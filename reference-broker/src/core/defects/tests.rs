@@ -1,6 +1,8 @@
 //! No defect is dead: each one changes what the broker does in an exercise that goes through everything.
 //! And no defect cites a statement that does not exist.
 
+mod statements;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -105,6 +107,14 @@ const PARTS: &[Part] = &[
     (&[], properties),
     (&[("maximum-qos", "1"), ("retain-available", "false")], errors),
     (&[], errors),
+    (
+        &[("maximum-qos", "1"), ("retain-available", "false"), ("topic-alias-maximum", "3")],
+        statements::limits,
+    ),
+    (&[("anonymous", "false"), ("user", "a:b")], statements::refusals),
+    (&[("access", "deny publish * denied")], statements::exchanges),
+    (&[("diagnostics", "all"), ("explanation", statements::WORDS)], statements::words),
+    (&[("overlapping-subscriptions", "copy-per-match"), ("shared-choice", "first")], statements::copies),
 ];
 
 fn connects(exercise: &mut Exercise, version: ProtocolVersion) {
