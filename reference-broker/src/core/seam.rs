@@ -244,6 +244,10 @@ seams! {
     fn redirects_at_once(redirects: bool, qos: QoS) -> bool { redirects }
     /// Whether a shared message that a member refused goes to another (MQTT-4.8.2-6).
     fn refusal_redirects(redirects: bool) -> bool { redirects }
+    /// Whether a filter that SUBACK refuses is subscribed (MQTT-3.8.4-7).
+    fn refused_is_made(made: bool) -> bool { made }
+    /// Whether an answer that its Authentication Method does not accept is right (MQTT-4.12.0-4).
+    fn answer_is_right(right: bool) -> bool { right }
     /// Whether the connection is closed after the server's DISCONNECT (MQTT-3.14.4-2).
     fn closes_after_notice(closes: bool) -> bool { closes }
 }

@@ -54,11 +54,20 @@ impl Broker {
         let mut retained = Vec::new();
         let mut reasons = Vec::with_capacity(judgements.len());
         for (subscription, judgement) in subscribe.subscriptions.iter().zip(judgements) {
-            reasons.push(match judgement {
+            let reason = match judgement {
                 Judgement::Grant(kind) => self.grant(session, subscription, kind, identifier, &mut retained),
-                Judgement::Refuse(reason) if version == ProtocolVersion::V5 => reason,
-                _ => ReasonCode::V3_FAILURE,
-            });
+                Judgement::Refuse(reason) => {
+                    if self.seam.refused_is_made(false) {
+                        let kind = Kind::Plain(&subscription.filter);
+                        self.grant(session, subscription, kind, identifier, &mut retained);
+                    }
+                    reason
+                }
+                Judgement::Closed => return,
+            };
+            // 3.1.1 has one code for all failures (MQTT-3.9.3-2).
+            let old = version != ProtocolVersion::V5 && reason.is_error();
+            reasons.push(if old { ReasonCode::V3_FAILURE } else { reason });
         }
         if self.config.publish_vs_suback == PublishVersusSuback::Before {
             self.send_retained(session, &mut retained);

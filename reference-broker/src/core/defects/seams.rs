@@ -270,6 +270,7 @@ pub(crate) fn redirects(kind: Kind, _: &Memory, redirects: bool, _qos: QoS, _beg
 pub(crate) fn window(kind: Kind, _: &Memory, window: u16) -> u16 {
     match kind {
         Kind::ReceiveMaximumIgnored => u16::MAX,
+        Kind::ReceiveMaximumOneStalls if window == 1 => 0,
         Kind::ReceiveMaximumOffByOne => window.saturating_add(1),
         _ => window,
     }
@@ -542,4 +543,12 @@ pub(crate) fn refusal_redirects(kind: Kind, _: &Memory, redirects: bool) -> bool
 
 pub(crate) fn closes_after_notice(kind: Kind, _: &Memory, closes: bool) -> bool {
     closes && kind != Kind::DisconnectWithoutClose
+}
+
+pub(crate) fn refused_is_made(kind: Kind, _: &Memory, made: bool) -> bool {
+    made || kind == Kind::RefusedSubscriptionMade
+}
+
+pub(crate) fn answer_is_right(kind: Kind, _: &Memory, right: bool) -> bool {
+    right || kind == Kind::WrongAuthAnswerAccepted
 }

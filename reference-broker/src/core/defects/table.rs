@@ -84,6 +84,7 @@ defects! {
     AuthMethodUnasked "auth-method-unasked" "CONNACK has an Authentication Method for everybody." [] ["MQTT-4.12.0-6"]
     AuthClientReason "auth-client-reason" "The server asks for more with reason 0x19 in AUTH." [] ["MQTT-3.15.2-1"]
     UnknownAuthMethodIgnored "unknown-auth-method-ignored" "An unknown Authentication Method is ignored." [] ["MQTT-4.12.0-1"]
+    WrongAuthAnswerAccepted "wrong-auth-answer-accepted" "Any answer in an enhanced authentication is right." [] ["MQTT-4.12.0-4" "MQTT-4.12.1-2"]
 
     // Takeover.
     TakeoverKeepsOld "takeover-keeps-old" "The old connection stays open when its session is taken over." ["MQTT-3.1.4-2"] ["MQTT-3.1.4-3"]
@@ -256,6 +257,7 @@ defects! {
     ResubscribeKeepsOptions "resubscribe-keeps-options" "Subscribing again changes nothing but the QoS." [] ["MQTT-3.8.4-3"]
     SubscribeQosRefused "subscribe-qos-refused" "SUBSCRIBE may not ask for more than the Maximum QoS." [] ["MQTT-3.2.2-10"]
     UnsubackForeignCode "unsuback-foreign-code" "UNSUBACK says 0x10 for an unknown filter." [] ["MQTT-3.11.3-2"]
+    RefusedSubscriptionMade "refused-subscription-made" "A filter that SUBACK refuses is subscribed all the same." ["MQTT-3.8.4-5"] ["MQTT-3.8.4-7"]
 
     // Shared subscriptions and No Local.
     SharedServesAll "shared-serves-all" "Every member of a shared subscription gets every message." [] ["U5-43"]
@@ -285,6 +287,7 @@ defects! {
     AliasFromZero "alias-from-zero" "The server numbers its Topic Aliases from 0." [] ["MQTT-3.3.2-8"]
     AliasMaximumRefused "alias-maximum-refused" "The Topic Alias Maximum itself is refused as an alias." [] ["MQTT-3.3.2-12"]
     PacketSizeOffByOne "packet-size-off-by-one" "Packets may be one byte larger than the client allows." [] ["MQTT-3.1.2-24"]
+    ReceiveMaximumOneStalls "receive-maximum-one-stalls" "A client with Receive Maximum 1 gets nothing but QoS 0." [] ["MQTT-4.9.0-1"]
     TooLargeStaysInFlight "too-large-stays-in-flight" "A message that is too large for the client is not sent, and counts as unacknowledged." [] ["MQTT-3.1.2-25"]
     ReasonStringTooLarge "reason-string-too-large" "Packets with a Reason String may be larger than the client allows." [] ["MQTT-3.2.2-19" "MQTT-3.4.2-2" "MQTT-3.5.2-2" "MQTT-3.6.2-2" "MQTT-3.7.2-2" "MQTT-3.9.2-1" "MQTT-3.11.2-1" "MQTT-3.14.2-3" "MQTT-3.15.2-2"]
     UserPropertyTooLarge "user-property-too-large" "Packets with User Properties may be larger than the client allows." [] ["MQTT-3.2.2-20" "MQTT-3.4.2-3" "MQTT-3.5.2-3" "MQTT-3.6.2-3" "MQTT-3.7.2-3" "MQTT-3.9.2-2" "MQTT-3.11.2-2" "MQTT-3.14.2-4" "MQTT-3.15.2-3"]

@@ -7,6 +7,7 @@ use crate::codec::{
     Ack, Connect, Packet, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish, QoS, RawPacket,
     ReasonCode, SubscriptionOptions, Will,
 };
+use crate::core::Challenge;
 use crate::core::tests::driver::*;
 
 /// What Reason Strings and User Properties say in [`words`].
@@ -57,7 +58,7 @@ pub(super) fn exchanges(exercise: &mut Exercise, version: ProtocolVersion) {
     exercise.publish(client, "nobody", "x", ExactlyOnce, 3);
     exercise.world.send(client, Packet::Pubrel(Ack::success(77)));
     exercise.world.send(client, Packet::Pubrec(Ack::success(78)));
-    exercise.subscribe(client, &["a"], options(ExactlyOnce), None);
+    exercise.subscribe(client, &["a", "denied"], options(ExactlyOnce), None);
     exercise.publish(client, "a", &"long".repeat(20_000), AtMostOnce, 0);
     exercise.publish(client, "a", "in order", ExactlyOnce, 4);
     if version != V5 {
@@ -80,6 +81,10 @@ pub(super) fn exchanges(exercise: &mut Exercise, version: ProtocolVersion) {
     exercise.publish(client, "s", &"x".repeat(90), AtLeastOnce, 6);
     exercise.publish(client, "s", "x", AtLeastOnce, 7);
     exercise.world.send(small, Packet::Pingreq);
+    let mut connect = clean(V5, "wrong");
+    connect.properties.push(PropertyId::AuthenticationMethod, PropertyValue::Text(Challenge::NAME));
+    connect.properties.push(PropertyId::AuthenticationData, PropertyValue::Binary(b"wrong"));
+    exercise.connect(connect);
     // A session whose time must not run while its client is there.
     let mut connect = Connect { clean_start: false, ..clean(V5, "timed") };
     connect.properties.push_number(PropertyId::SessionExpiryInterval, 2);
