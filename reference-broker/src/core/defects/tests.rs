@@ -112,7 +112,7 @@ const PARTS: &[Part] = &[
         statements::limits,
     ),
     (&[("anonymous", "false"), ("user", "a:b")], statements::refusals),
-    (&[("access", "deny publish * denied"), ("access", "deny subscribe * denied")], statements::exchanges),
+    (&[("access", "deny publish * denied"), ("access", "deny subscribe * hidden")], statements::exchanges),
     (&[("diagnostics", "all"), ("explanation", statements::WORDS)], statements::words),
     (&[("overlapping-subscriptions", "copy-per-match"), ("shared-choice", "first")], statements::copies),
 ];

@@ -58,7 +58,8 @@ pub(super) fn exchanges(exercise: &mut Exercise, version: ProtocolVersion) {
     exercise.publish(client, "nobody", "x", ExactlyOnce, 3);
     exercise.world.send(client, Packet::Pubrel(Ack::success(77)));
     exercise.world.send(client, Packet::Pubrec(Ack::success(78)));
-    exercise.subscribe(client, &["a", "denied"], options(ExactlyOnce), None);
+    exercise.subscribe(client, &["a", "hidden"], options(ExactlyOnce), None);
+    exercise.publish(client, "hidden", "x", AtMostOnce, 0);
     exercise.publish(client, "a", &"long".repeat(20_000), AtMostOnce, 0);
     exercise.publish(client, "a", "in order", ExactlyOnce, 4);
     if version != V5 {
