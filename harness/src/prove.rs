@@ -10,7 +10,7 @@ use reference_broker::core::{Config, Variant, variants};
 use serde::Serialize;
 
 use crate::scenario::WorldKind;
-use crate::session::{Job, play_simulated, simulated_skip};
+use crate::session::{Job, Outcome, play_simulated, simulated_skip};
 use crate::verdict::Verdict;
 
 /// What became of a defect.
@@ -22,6 +22,8 @@ pub struct DefectResult {
     pub what: String,
     /// The statements that it breaks, by version.
     pub requirements: BTreeMap<String, Vec<String>>,
+    /// Those of them, by version, that a scenario-case which failed names, or a finding in one.
+    pub caught_statements: BTreeMap<String, BTreeSet<String>>,
     /// Whether a scenario-case or an always-on checker that names one of them failed.
     pub caught: bool,
     /// The scenario-cases that caught it, of those that met it.
@@ -129,6 +131,9 @@ pub fn prove(
         killed.extend(more.kills);
         met.by.extend(more.by);
         met.also_fails += more.also_fails;
+        for (version, ids) in more.caught_statements {
+            met.caught_statements.entry(version).or_default().extend(ids);
+        }
         defects.push(met.result());
     }
     Proof {
@@ -175,6 +180,7 @@ enum Found {
 struct Met {
     defect: &'static Defect,
     by: Vec<String>,
+    caught_statements: BTreeMap<String, BTreeSet<String>>,
     also_fails: usize,
     kills: BTreeSet<usize>,
 }
@@ -191,6 +197,7 @@ impl Met {
             id: defect.id.into(),
             what: defect.what.into(),
             requirements,
+            caught_statements: self.caught_statements,
             caught: !self.by.is_empty(),
             by: self.by,
             also_fails: self.also_fails,
@@ -215,26 +222,44 @@ fn is_about(job: &Job<'_>, defect: &Defect) -> bool {
         .is_some_and(|list| list.iter().any(|id| broken.contains(&id.as_str())))
 }
 
+/// The statements among `ids` that a failure names: as what the scenario-case is about, or in a finding.
+fn named<'i>(
+    outcome: &Outcome,
+    job: &Job<'_>,
+    ids: &'i [&'static str],
+) -> impl Iterator<Item = &'i &'static str> {
+    let scenario = job.scenario.requirements.get(&job.version);
+    ids.iter().filter(move |id| {
+        scenario.is_some_and(|list| list.iter().any(|other| other == *id))
+            || outcome.findings.iter().any(|finding| finding.names(id))
+    })
+}
+
 /// The jobs that `meets` lets meet the defect.
 fn against_defect(jobs: &[Job<'_>], defect: &'static Defect, meets: &dyn Fn(&Job<'_>) -> bool) -> Met {
     let mut config = Config::default();
     let known = config.set_defect(defect.id).is_ok();
-    let mut met = Met { defect, by: Vec::new(), also_fails: 0, kills: BTreeSet::new() };
+    let mut met = Met {
+        defect,
+        by: Vec::new(),
+        caught_statements: BTreeMap::new(),
+        also_fails: 0,
+        kills: BTreeSet::new(),
+    };
     for job in jobs.iter().filter(|job| known && meets(job)) {
         let outcome = play_simulated(job, WorldKind::Core, &config);
         if outcome.verdict != Verdict::Fail {
             continue;
         }
         met.kills.insert(job.index);
-        // An always-on checker may name the statement where the scenario does not.
-        let named = ids(defect, job.version)
-            .iter()
-            .any(|id| outcome.findings.iter().any(|finding| finding.names(id)));
-        if is_about(job, defect) || named {
-            met.by.push(job_name(job));
-        } else {
+        let mut named = named(&outcome, job, ids(defect, job.version)).peekable();
+        if named.peek().is_none() {
             met.also_fails += 1;
+            continue;
         }
+        met.by.push(job_name(job));
+        let caught = met.caught_statements.entry(job.version.to_string()).or_default();
+        caught.extend(named.map(ToString::to_string));
     }
     met
 }

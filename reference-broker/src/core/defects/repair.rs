@@ -57,6 +57,14 @@ pub(super) fn repairs(
             value.fill(0);
             *value.last_mut()? = 1;
         }
+        (Kind::UnknownReasonAccepted, Rule::UnknownReasonCode(packet, _)) => {
+            *body.get_mut(at?)? = if packet == PacketType::Auth { 0x19 } else { 0 };
+        }
+        (Kind::MissingPropertyLengthAccepted, Rule::Truncated)
+            if frame.packet_type() == Some(PacketType::Publish) && at? == body.len() =>
+        {
+            body.push(0);
+        }
         (Kind::SubscriptionOptionsIgnored, Rule::ReservedSubscriptionOptions) => *body.get_mut(at?)? &= 0b11,
         (Kind::SubscribeQosThreeAccepted, Rule::SubscriptionQosThree) => *body.get_mut(at?)? &= !1,
         (Kind::SubscribeQosThreeAccepted, Rule::ReservedSubscriptionOptions) => return None,
@@ -117,7 +125,6 @@ pub(super) fn repairs(
             Kind::WrongPropertiesDropped,
             Rule::UnknownProperty(_) | Rule::PropertyNotAllowed(_) | Rule::DuplicateProperty(_),
         ) => return without_properties(first, &body, at?, version).map(|body| (first, body)),
-        (Kind::UnknownReasonAccepted, Rule::UnknownReasonCode(..)) => *body.get_mut(at?)? = 0,
         _ => return None,
     }
     Some((first, body))

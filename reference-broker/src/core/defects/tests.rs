@@ -2,6 +2,7 @@
 //! And no defect cites a statement that does not exist.
 
 mod edges;
+mod statements;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -107,6 +108,14 @@ const PARTS: &[Part] = &[
     (&[], properties),
     (&[("maximum-qos", "1"), ("retain-available", "false")], errors),
     (&[], errors),
+    (
+        &[("maximum-qos", "1"), ("retain-available", "false"), ("topic-alias-maximum", "3")],
+        statements::limits,
+    ),
+    (&[("anonymous", "false"), ("user", "a:b")], statements::refusals),
+    (&[("access", "deny publish * denied"), ("access", "deny subscribe * hidden")], statements::exchanges),
+    (&[("diagnostics", "all"), ("explanation", statements::WORDS)], statements::words),
+    (&[("overlapping-subscriptions", "copy-per-match"), ("shared-choice", "first")], statements::copies),
 ];
 
 fn connects(exercise: &mut Exercise, version: ProtocolVersion) {
