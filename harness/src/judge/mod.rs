@@ -19,7 +19,7 @@ use reference_broker::core::Time;
 
 use crate::history::{EndedBy, Event, Fact, History};
 use crate::scenario::{
-    Act, Alternative, Duty, ExpectPlan, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb,
+    Act, Alternative, Duty, ExpectPlan, FENCE_GRACE, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb,
 };
 use crate::text::format_duration;
 use crate::verdict::{Finding, Weight};
@@ -423,7 +423,17 @@ impl<'p> Judge<'p> {
         }
         if let Some(closed) = self.clients[client].closed {
             self.expect_at_end(client, expect, closed, began, history);
+        } else if let Some(pong) = self.answer_to_fence(client, expect)
+            && let StepState::Waiting(Some(limit)) = self.state
+        {
+            self.state = StepState::Waiting(Some(limit.min(pong.at + FENCE_GRACE)));
         }
+    }
+
+    /// The PINGRESP that shows that the broker goes on serving a connection that it has to close.
+    fn answer_to_fence(&self, client: usize, expect: &ExpectPlan) -> Option<Inbound> {
+        let inbox = self.clients[client].inbox.iter();
+        inbox.copied().find(|it| expect.has_fence() && it.kind == Some(PacketType::Pingresp))
     }
 
     /// The places in the inbox at which the packets of a sequence stand, if they are all there.
@@ -504,7 +514,7 @@ impl<'p> Judge<'p> {
         history: &History,
     ) {
         let closing = expect.alternatives.iter().find_map(|it| match it {
-            Alternative::Closed { reasons, return_codes } => Some((reasons, return_codes)),
+            Alternative::Closed { reasons, return_codes, .. } => Some((reasons, return_codes)),
             _ => None,
         });
         let version = self.clients[client].version;
@@ -782,12 +792,15 @@ impl<'p> Judge<'p> {
                     let expected = describe_alternatives(expect, self.plan.tolerance);
                     let open = self.clients[*client].is_open();
                     let connected = open || self.clients[*client].closed.is_some();
-                    let observed = match (connected, open) {
+                    let pong = self.answer_to_fence(*client, expect);
+                    let observed = match (connected, pong) {
                         (false, _) => "the client is not connected".to_string(),
-                        _ => format!("nothing of the kind for {waited}"),
+                        (true, Some(_)) => "the broker answered PINGREQ and left the connection open".into(),
+                        (true, None) => format!("nothing of the kind for {waited}"),
                     };
                     let weight = if connected { Weight::Violation } else { Weight::Harness };
-                    self.fail(weight, &[], expected, observed, vec![sequence]);
+                    let event = pong.map_or(sequence, |pong| pong.event);
+                    self.fail(weight, &[], expected, observed, vec![event]);
                 }
                 act => {
                     let ids = owing(act, self.clients[*client].version);

@@ -21,7 +21,9 @@ use crate::client::Client;
 use crate::history::{EndedBy, Ending, Fact, History, Link, packet_type};
 use crate::judge::{Judge, StepState};
 use crate::network::{Arrival, Network, Piece, Random, Towards};
-use crate::scenario::{Act, BrokerAct, Cut, LinkChange, LinkEnds, Plan, StepAct, Transport, Trigger};
+use crate::scenario::{
+    Act, BrokerAct, Cut, FENCE_AFTER, LinkChange, LinkEnds, Plan, StepAct, Transport, Trigger,
+};
 use crate::verdict::Finding;
 use crate::websocket::WebSocket;
 
@@ -127,6 +129,8 @@ pub struct Stage<'p> {
     awaited: Option<BrokerEvent>,
     /// The connection whose RST ends the current step.
     awaited_reset: Option<Link>,
+    /// The client that asks, and when, whether the broker still serves a connection that it has to close.
+    fence: Option<(usize, Time)>,
     /// How many connections have an RST that is sent later.
     resets: usize,
     phase: Phase,
@@ -168,6 +172,7 @@ impl<'p> Stage<'p> {
             next_step: 0,
             awaited: None,
             awaited_reset: None,
+            fence: None,
             resets: 0,
             phase: Phase::Steps,
             now: Time::ZERO,
@@ -205,6 +210,7 @@ impl<'p> Stage<'p> {
             _ => None,
         };
         let mut next = earlier(step, self.network.next_deadline());
+        next = earlier(next, self.fence.map(|(_, at)| at));
         for client in &self.clients {
             next = earlier(next, client.next_deadline());
         }
@@ -329,6 +335,14 @@ impl<'p> Stage<'p> {
                 }
             }
         }
+        if let Some((client, at)) = self.fence
+            && at <= self.now
+        {
+            self.fence = None;
+            if self.clients[client].is_open() {
+                self.clients[client].send_for_script(&Packet::Pingreq, self.now);
+            }
+        }
         for client in 0..self.clients.len() {
             self.clients[client].advance(self.now);
             self.flush(client);
@@ -388,6 +402,7 @@ impl<'p> Stage<'p> {
 
     fn act(&mut self, step: usize) {
         let plan = self.plan;
+        self.fence = None;
         let mut answered = false;
         match &plan.steps[step].act {
             StepAct::Wait(_) => answered = true,
@@ -423,7 +438,10 @@ impl<'p> Stage<'p> {
     fn client_act(&mut self, client: usize, act: &Act) -> bool {
         let now = self.now;
         match act {
-            Act::Expect(_) => return true,
+            Act::Expect(expect) => {
+                self.fence = expect.has_fence().then(|| (client, now + FENCE_AFTER));
+                return true;
+            }
             Act::Connect { connect, by_script, .. } => {
                 let link = self.open(client);
                 self.clients[client].connecting(link, (**connect).clone(), *by_script, false, now);

@@ -31,8 +31,8 @@ pub use field::{
     FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value,
 };
 pub use plan::{
-    Act, Alternative, ClientPlan, Duty, ExpectPlan, PacketIdRef, PacketPattern, Plan, PlanOptions,
-    PlanProblem, PlanStep, StepAct, VerifyPlan, unprefixable,
+    Act, Alternative, ClientPlan, Duty, ExpectPlan, FENCE_AFTER, FENCE_GRACE, PacketIdRef, PacketPattern,
+    Plan, PlanOptions, PlanProblem, PlanStep, StepAct, VerifyPlan, unprefixable,
 };
 pub use read::{ScenarioFile, parse_file};
 pub use schema::schema;
@@ -281,6 +281,8 @@ pub enum ExpectSpec {
         reason_if_sent: Option<Vec<Value>>,
         /// The codes that a CONNACK before the close may have (3.1.1).
         return_code_if_sent: Vec<Value>,
+        /// Whether a PINGREQ shows after a while that the broker goes on serving the connection.
+        fence: bool,
     },
     /// No packet arrives for the window.
     Nothing {

@@ -105,6 +105,11 @@ impl PacketPattern {
     }
 }
 
+/// How long a broker is left alone before a fence asks whether it still serves the connection.
+pub const FENCE_AFTER: Duration = Duration::from_millis(300);
+/// How long a broker that answered the fence may still take to close.
+pub const FENCE_GRACE: Duration = Duration::from_secs(1);
+
 /// A legal alternative.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Alternative {
@@ -116,6 +121,9 @@ pub enum Alternative {
         reasons: Option<Vec<ReasonCode>>,
         /// The codes that a CONNACK of 3.1.1 before it may have.
         return_codes: Vec<ReasonCode>,
+        /// Whether a PINGREQ, sent [`FENCE_AFTER`] the beginning of the step, shows that the broker goes on serving
+        /// the connection; it then has [`FENCE_GRACE`] to close it all the same.
+        fence: bool,
     },
     /// No packet, or none of this type.
     Nothing(Option<PacketType>),
@@ -137,6 +145,13 @@ pub struct ExpectPlan {
     pub after: Duration,
     /// For how long nothing may arrive, or the connection has to stay.
     pub window: Option<Duration>,
+}
+
+impl ExpectPlan {
+    /// Whether a PINGREQ asks after a while if the broker still serves the connection.
+    pub fn has_fence(&self) -> bool {
+        self.alternatives.iter().any(|it| matches!(it, Alternative::Closed { fence: true, .. }))
+    }
 }
 
 /// What a client does.
@@ -929,7 +944,7 @@ impl Builder<'_> {
                     .collect();
                 Alternative::Sequence(patterns, nothing)
             }
-            ExpectSpec::Closed { reason_if_sent, return_code_if_sent } => {
+            ExpectSpec::Closed { reason_if_sent, return_code_if_sent, fence } => {
                 let reasons = match reason_if_sent {
                     Some(list) if version == ProtocolVersion::V5 => {
                         Some(list.iter().filter_map(|value| self.any_reason(value)).collect())
@@ -946,7 +961,7 @@ impl Builder<'_> {
                         })
                         .collect()
                 };
-                Alternative::Closed { reasons, return_codes }
+                Alternative::Closed { reasons, return_codes, fence: *fence }
             }
             ExpectSpec::Packet { kind, fields, remember } => {
                 let mut patterns = Vec::new();

@@ -199,6 +199,7 @@ fn client_step() -> Json {
             .insert(key.into(), json!({ "anyOf": [{ "$ref": "#/$defs/reason" }, { "type": "array" }] }));
     }
     properties.insert("count".into(), json!({ "type": ["integer", "string"] }));
+    properties.insert("fence".into(), json!({ "enum": ["ping"] }));
     properties.insert("await".into(), json!({ "enum": ["nothing"] }));
     properties.insert("only".into(), json!({ "enum": ["v5", "v3.1.1"] }));
     properties.insert("judges".into(), json!({ "$ref": "#/$defs/ids" }));

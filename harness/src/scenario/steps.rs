@@ -49,7 +49,7 @@ pub(super) static VERBS: &[(&str, Option<PacketType>, &[&str], &str)] = &[
     (
         "expect",
         None,
-        &["within", "after", "for", "of", "reason_if_sent", "return_code_if_sent", "remember"],
+        &["within", "after", "for", "of", "reason_if_sent", "return_code_if_sent", "remember", "fence"],
         "what must arrive",
     ),
     ("expect_any", None, &["within", "after"], "a closed list of legal alternatives"),
@@ -459,7 +459,7 @@ fn expect(
     match argument.text() {
         Some("closed") => {
             let mut keys = own.to_vec();
-            keys.extend(["reason_if_sent", "return_code_if_sent"]);
+            keys.extend(["reason_if_sent", "return_code_if_sent", "fence"]);
             reader.map(fields, "`expect: closed` and its fields", &keys);
             let codes = |node: &Node, reader: &mut Reader| match &node.kind {
                 NodeKind::List(_) => reader.list_of(Some(node), |reader, node| reader.reason(node)),
@@ -468,7 +468,13 @@ fn expect(
             let reason_if_sent = fields.get("reason_if_sent").map(|node| codes(node, reader));
             let return_code_if_sent =
                 fields.get("return_code_if_sent").map(|node| codes(node, reader)).unwrap_or_default();
-            return Some(ExpectSpec::Closed { reason_if_sent, return_code_if_sent });
+            let fence = fields.get("fence");
+            if let Some(node) = fence
+                && reader.text(node)? != "ping"
+            {
+                reader.expected(node, "`ping`");
+            }
+            return Some(ExpectSpec::Closed { reason_if_sent, return_code_if_sent, fence: fence.is_some() });
         }
         Some("open") => return Some(ExpectSpec::Open),
         Some("nothing") => {

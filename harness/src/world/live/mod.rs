@@ -235,7 +235,7 @@ impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
             // Most of a case's time is its quiet window.
-            jobs: 64,
+            jobs: 128,
             brokers: 32,
             nonce: 0,
             max_wait: Duration::from_secs(60),

@@ -47,6 +47,8 @@ const PORT_PATIENCE: Duration = Duration::from_secs(5);
 /// Ports to choose from. Ephemeral ports begin above: one of those could be taken by a connection of our own
 /// while the broker is down, and a connection to it could even meet itself.
 const PORTS: std::ops::Range<u16> = 18_000..30_000;
+/// How often other ports are tried when one was taken by somebody else.
+const PORT_TRIES: usize = 4;
 
 /// Why a broker did not start.
 #[derive(Debug, Clone)]
@@ -151,12 +153,22 @@ pub(super) struct Yard {
     /// Distinguishes this run's client identifiers, and where the search for ports begins.
     nonce: u64,
     servers: Cell<u32>,
+    /// How many ports were looked at.
+    ports: Cell<u64>,
     alive: RefCell<Vec<Weak<Server>>>,
 }
 
 impl Yard {
     pub(super) fn new(profile: Profile, assay: PathBuf, logs: PathBuf, nonce: u64) -> Yard {
-        Yard { profile, assay, logs, nonce, servers: Cell::new(0), alive: RefCell::new(Vec::new()) }
+        Yard {
+            profile,
+            assay,
+            logs,
+            nonce,
+            servers: Cell::new(0),
+            ports: Cell::new(0),
+            alive: RefCell::new(Vec::new()),
+        }
     }
 
     /// Starts a server on fresh data, with these settings of the reference broker.
@@ -164,23 +176,40 @@ impl Yard {
         self: &Rc<Self>,
         settings: &[(String, String)],
     ) -> Result<Rc<Server>, StartError> {
+        let mut tries = 0;
+        loop {
+            let (ports, result) = self.start_once(settings).await?;
+            tries += 1;
+            // Between the choice of a port and the broker's claim to it somebody else may have taken it.
+            match result {
+                Err(_) if tries < PORT_TRIES && self.chooses_ports() && !ports.into_iter().all(is_free) => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn chooses_ports(&self) -> bool {
+        self.profile.start.port.is_none() && self.profile.start.websocket_port.is_none()
+    }
+
+    /// Starts a server; the ports that it was to have, and whether it did.
+    async fn start_once(
+        self: &Rc<Self>,
+        settings: &[(String, String)],
+    ) -> Result<(Vec<u16>, Result<Rc<Server>, StartError>), StartError> {
         let number = self.servers.get();
         self.servers.set(number + 1);
         let port = match self.profile.start.port {
             Some(port) if is_free(port) => port,
             Some(port) => return Err(StartError::PortInUse(port)),
-            None => self.free_port(number).ok_or(StartError::NoPort)?,
+            None => self.free_port().ok_or(StartError::NoPort)?,
         };
         let websocket = match (self.profile.start.listens_for_websocket(), self.profile.start.websocket_port)
         {
             (false, _) => None,
             (true, Some(port)) if is_free(port) => Some(port),
             (true, Some(port)) => return Err(StartError::PortInUse(port)),
-            // Far from the ports of other servers.
-            (true, None) => {
-                let far = number.wrapping_add(u32::from(PORTS.end - PORTS.start) / 2);
-                Some(self.free_port(far).filter(|it| *it != port).ok_or(StartError::NoPort)?)
-            }
+            (true, None) => Some(self.free_port().ok_or(StartError::NoPort)?),
         };
         let dir = tempfile::Builder::new()
             .prefix("assay-data-")
@@ -202,8 +231,9 @@ impl Yard {
         });
         self.alive.borrow_mut().retain(|server| server.strong_count() > 0);
         self.alive.borrow_mut().push(Rc::downgrade(&server));
-        server.start().await?;
-        Ok(server)
+        let ports = server.ports().collect();
+        let result = server.start().await.map(|_| server);
+        Ok((ports, result))
     }
 
     /// Ends every process at once and removes its data, for a program that ends at once.
@@ -225,12 +255,16 @@ impl Yard {
         }
     }
 
-    /// A port that nobody listens on.
-    fn free_port(&self, number: u32) -> Option<u16> {
+    /// A port that nobody listens on, and that was not given out before as long as there are others.
+    fn free_port(&self) -> Option<u16> {
         let count = u64::from(PORTS.end - PORTS.start);
         let first = self.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         (0..count)
-            .map(|at| PORTS.start + ((first + u64::from(number) + at) % count) as u16)
+            .map(|_| {
+                let at = self.ports.get();
+                self.ports.set(at + 1);
+                PORTS.start + ((first + at) % count) as u16
+            })
             .find(|port| is_free(*port))
     }
 }

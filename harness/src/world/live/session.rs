@@ -41,6 +41,8 @@ const QUESTIONS: usize = 5;
 const MOST_SILENCES: usize = 4;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Open files that suffice for any number of cases side by side that makes sense.
+const ENOUGH_FILES: u64 = 16_384;
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -65,10 +67,12 @@ pub(super) fn run(
             Place::Shared => shared.push_back((slots.len(), Turn::First)),
             Place::Alone => alone.push_back((slots.len(), Turn::First)),
         }
+        let beside = place == Place::Shared;
         slots.push(Some(Slot {
             index: case.index,
             plan: Rc::new(plan),
             seed: case.seed,
+            beside,
             first: None,
             crash: None,
             attempts: Vec::new(),
@@ -76,6 +80,7 @@ pub(super) fn run(
         }));
     }
     let logs = Logs::new(options.logs.clone()).map_err(LiveError::System)?;
+    allow_many_sockets();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
     // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
@@ -88,6 +93,7 @@ pub(super) fn run(
             slots,
             shared,
             alone,
+            rounds: VecDeque::new(),
             yard: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: None,
@@ -104,6 +110,18 @@ pub(super) fn run(
         }
         session.run().await
     })
+}
+
+/// Many cases side by side need many sockets here and in the broker, which inherits the limit.
+fn allow_many_sockets() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(ENOUGH_FILES, |maximum| maximum.min(ENOUGH_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        // With fewer, connections that cannot be opened say so.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// An outcome of which nothing is known.
@@ -166,6 +184,8 @@ struct Slot {
     index: usize,
     plan: Rc<Plan>,
     seed: u64,
+    /// Whether it can run beside others.
+    beside: bool,
     first: Option<(Played, Duration)>,
     crash: Option<Crash>,
     attempts: Vec<Verdict>,
@@ -207,6 +227,8 @@ struct Session<'s, 'o> {
     slots: Vec<Option<Slot>>,
     shared: VecDeque<(usize, Turn)>,
     alone: VecDeque<(usize, Turn)>,
+    /// Cases to be run again side by side, each round on a fresh broker.
+    rounds: VecDeque<Vec<usize>>,
     yard: Option<Rc<Yard>>,
     /// Where a broker is that was there already.
     address: SocketAddr,
@@ -262,7 +284,9 @@ impl Session<'_, '_> {
             self.fill().await;
             match timeout(GLANCE, self.running.join_next()).await {
                 Err(_) => {}
-                Ok(None) if self.shared.is_empty() && self.alone.is_empty() => break,
+                Ok(None) if self.shared.is_empty() && self.alone.is_empty() && self.rounds.is_empty() => {
+                    break;
+                }
                 Ok(None) => {}
                 Ok(Some(Ok(done))) => self.take(done),
                 Ok(Some(Err(error))) => {
@@ -401,6 +425,13 @@ impl Session<'_, '_> {
         {
             server.kill().await;
         }
+        if self.shared.is_empty()
+            && self.beside == 0
+            && let Some(round) = self.rounds.pop_front()
+        {
+            // The next call starts a broker for them.
+            self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
+        }
         let free = self.processes() - usize::from(self.server.is_some());
         let most = if process { self.options.brokers.max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
@@ -492,7 +523,15 @@ impl Session<'_, '_> {
                 slot.first = Some((run.played, run.real));
                 if verdict == Verdict::Fail {
                     slot.reruns = options.reruns;
-                    for _ in 0..options.reruns {
+                    // The last word has a run on a broker of its own, where no neighbour can be to blame.
+                    let rounds = if slot.beside && self.yard.is_some() { options.reruns - 1 } else { 0 };
+                    for round in 0..rounds {
+                        if self.rounds.len() <= round {
+                            self.rounds.push_back(Vec::new());
+                        }
+                        self.rounds[round].push(number);
+                    }
+                    for _ in rounds..options.reruns {
                         self.alone.push_back((number, Turn::Again));
                     }
                 }
@@ -569,6 +608,9 @@ impl Session<'_, '_> {
                 Turn::Again => self.hand_out(number, None),
                 Turn::First | Turn::Suspect(_) => self.hand_out(number, Some(reason.to_string())),
             }
+        }
+        for number in std::mem::take(&mut self.rounds).into_iter().flatten() {
+            self.hand_out(number, None);
         }
     }
 
