@@ -1,10 +1,10 @@
 //! What a broker has, found out over real sockets: from brokers that have everything, that lack one thing and say
 //! so, that fail at it, and that let nobody in.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use assay::profile::Profile;
@@ -33,18 +33,45 @@ fn profile_text(arguments: &[&str], more: &str) -> String {
     )
 }
 
-fn of_profile(text: String, nonce: u64) -> Discovered {
-    let profile =
-        Profile::parse(SourceText::new("lean.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
-    let watch = Stopwatch::start();
-    let (_, found) = discover(&Target::Profile(Box::new(profile)), &options(nonce))
-        .unwrap_or_else(|error| panic!("{error}"));
-    assert!(watch.elapsed() < SOON, "{:?}", watch.elapsed());
-    found
+/// The reference broker on a port of the system's choice, until it is dropped.
+struct Served {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(arguments: &[&str]) -> Served {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
+        let address = line.trim().rsplit(' ').next().and_then(|it| it.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in `{line}`"));
+        Served { process, address }
+    }
+
+    fn discover(&self, nonce: u64) -> Discovered {
+        let target = Target::from_url(&format!("mqtt://{}", self.address)).expect("an address");
+        let watch = Stopwatch::start();
+        let (_, found) = discover(&target, &options(nonce)).unwrap_or_else(|error| panic!("{error}"));
+        assert!(watch.elapsed() < SOON, "{:?}", watch.elapsed());
+        found
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn of_setting(setting: &str, nonce: u64) -> Discovered {
-    of_profile(profile_text(&["--set", setting], ""), nonce)
+    Served::start(&["--set", setting]).discover(nonce)
 }
 
 fn found(discovered: &Discovered, capability: Capability) -> Found {
@@ -146,12 +173,7 @@ fn what_is_accepted_and_fails_is_broken_and_not_absent() {
         for (number, (defect, capability)) in table.into_iter().enumerate() {
             assert!(known.contains(&defect), "there is no defect {defect}");
             scope.spawn(move || {
-                let text = profile_text(&["--defect", defect], "");
-                let profile = Profile::parse(SourceText::new("lean.yaml", text))
-                    .unwrap_or_else(|problems| panic!("{problems}"));
-                let (_, discovered) =
-                    discover(&Target::Profile(Box::new(profile)), &options(40 + number as u64))
-                        .unwrap_or_else(|error| panic!("{error}"));
+                let discovered = Served::start(&["--defect", defect]).discover(40 + number as u64);
                 let row = discovered.row(capability).expect("a row");
                 assert!(matches!(row.found, Found::Broken | Found::Unknown), "{defect}: {row:?}");
             });
@@ -461,18 +483,10 @@ fn retained_at(address: SocketAddr) -> Vec<u8> {
 
 #[test]
 fn nothing_is_left_behind() {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
-    let mut broker = Command::new(env!("CARGO_BIN_EXE_assay"))
-        .args(["serve", "--listen", &address.to_string()])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let target = Target::from_url(&format!("mqtt://{address}")).expect("an address");
-    let found = discover(&target, &options(70));
-    let left = found.is_ok().then(|| retained_at(address));
-    broker.kill().expect("it runs");
-    broker.wait().expect("it ends");
-    found.unwrap_or_else(|error| panic!("{error}"));
+    let broker = Served::start(&[]);
+    let discovered = broker.discover(70);
+    assert_eq!(found(&discovered, Capability::Retain), Found::Yes);
+    let left = retained_at(broker.address);
     // CONNACK, SUBACK, PINGRESP.
-    assert_eq!(left.as_deref(), Some(&b"\x20\x02\x00\x00\x90\x03\x00\x01\x00\xD0\x00"[..]));
+    assert_eq!(left, b"\x20\x02\x00\x00\x90\x03\x00\x01\x00\xD0\x00");
 }
