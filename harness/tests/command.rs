@@ -197,3 +197,24 @@ fn what_the_other_commands_print() {
     expect(&["completions", "bash"], 0, &["_assay"]);
     expect(&["prove", "wildcard", "--only", "plus"], 0, &["defects caught"]);
 }
+
+#[test]
+fn the_proof_tells_which_statements_of_a_defect_were_caught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("proof.json");
+    let format = format!("json={}", path.display());
+    expect(
+        &["prove", "properties", "--only", "reason-string-too-large", "--format", &format],
+        0,
+        &["1 of 1"],
+    );
+    let proof: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).expect("a proof")).expect("JSON");
+    let defect = &proof["defects"][0];
+    let has = |list: &str, id: &str| {
+        defect[list]["5.0"].as_array().expect("a list").iter().any(|it| it.as_str() == Some(id))
+    };
+    assert!(has("requirements", "MQTT-3.4.2-2") && has("caught_statements", "MQTT-3.4.2-2"));
+    // AUTH is the affair of another folder.
+    assert!(has("requirements", "MQTT-3.15.2-2") && !has("caught_statements", "MQTT-3.15.2-2"));
+}

@@ -109,6 +109,58 @@ steps:
 }
 
 #[test]
+fn mutations_name_the_nearest_packet_and_protocol() {
+    insta::assert_snapshot!(problems(
+        r#"title: Mutations
+mutations: { packet: [PUBLSH, AUTH, reserve], protocol: [5.1, 3.1.1], state: conected }
+clients: { a: {} }
+steps:
+  - a: open
+  - a: { send_bytes: $bytes }
+  - a: { expect: closed, reason_if_sent: $reasons }
+"#
+    ));
+}
+
+#[test]
+fn mutations_bind_what_the_steps_have_to_use() {
+    insta::assert_snapshot!(problems(
+        r#"title: Mutations
+mutations: { packet: PINGREQ, protocol: 5.0, form: short }
+cases: { one: { bytes: "00" } }
+clients: { a: {} }
+steps:
+  - a: connect
+  - a: { send_bytes: $byte }
+  - a: { expect: closed }
+"#
+    ));
+    let file = parse_file(
+        "test",
+        SourceText::new(
+            "test.yaml",
+            r#"title: Mutations
+mutations: { packet: [PINGREQ, reserved], protocol: [5.0, 3.1.1] }
+clients: { a: {} }
+steps:
+  - a: connect
+  - a: { send_bytes: $bytes }
+  - a: { expect: closed, reason_if_sent: $reasons }
+"#,
+        ),
+    )
+    .expect("it has no mistakes");
+    let cases: Vec<String> = file
+        .scenarios
+        .iter()
+        .map(|scenario| {
+            format!("{} {:?}", scenario.case.as_deref().unwrap_or_default(), scenario.requirements)
+        })
+        .collect();
+    insta::assert_snapshot!(cases.join("\n"));
+}
+
+#[test]
 fn no_yaml_is_one_problem_with_a_place() {
     insta::assert_snapshot!(problems("title: [open\nsteps: }\n"));
 }
@@ -141,6 +193,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         serde_json::json!({ "title": "t", "clients": { "a": { "sesion": "clean" } }, "steps": [] }),
         serde_json::json!({ "title": "t", "clients": { "a": {} }, "steps": [{ "a": { "publish": "t", "qos": 3 } }] }),
         serde_json::json!({ "title": "t", "clients": { "a": {} }, "steps": [{ "wait": "2" }] }),
+        serde_json::json!({ "title": "t", "clients": {}, "steps": [], "mutations": { "packet": "PUBLSH", "protocol": 5.0 } }),
+        serde_json::json!({ "title": "t", "clients": {}, "steps": [], "mutations": { "packet": "PUBLISH" } }),
     ] {
         assert!(!validator.is_valid(&wrong), "{wrong}");
     }

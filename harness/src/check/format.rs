@@ -80,9 +80,11 @@ impl Format {
         if let Some(size) = limits.and_then(|limits| limits.packet_size)
             && length > size
         {
+            let mut ids = vec!["MQTT-3.1.2-24"];
+            ids.extend(left_out(packet));
             out.violation(
                 BY,
-                &["MQTT-3.1.2-24"],
+                &ids,
                 format!("packets of at most {size} bytes, the client's Maximum Packet Size"),
                 format!("{kind} of {length} bytes"),
                 events(),
@@ -243,6 +245,32 @@ impl Format {
             }
         }
     }
+}
+
+/// The statements by which a packet that is too large should have gone without its Reason String and its User
+/// Properties.
+fn left_out(packet: &Packet<'_>) -> Vec<&'static str> {
+    let (reason_string, user_property) = match packet.packet_type() {
+        PacketType::Connack => ("MQTT-3.2.2-19", "MQTT-3.2.2-20"),
+        PacketType::Puback => ("MQTT-3.4.2-2", "MQTT-3.4.2-3"),
+        PacketType::Pubrec => ("MQTT-3.5.2-2", "MQTT-3.5.2-3"),
+        PacketType::Pubrel => ("MQTT-3.6.2-2", "MQTT-3.6.2-3"),
+        PacketType::Pubcomp => ("MQTT-3.7.2-2", "MQTT-3.7.2-3"),
+        PacketType::Suback => ("MQTT-3.9.2-1", "MQTT-3.9.2-2"),
+        PacketType::Unsuback => ("MQTT-3.11.2-1", "MQTT-3.11.2-2"),
+        PacketType::Disconnect => ("MQTT-3.14.2-3", "MQTT-3.14.2-4"),
+        PacketType::Auth => ("MQTT-3.15.2-2", "MQTT-3.15.2-3"),
+        _ => return Vec::new(),
+    };
+    let has = |id| packet.properties().is_some_and(|properties| properties.get(id).is_some());
+    let mut broken = Vec::new();
+    if has(PropertyId::ReasonString) {
+        broken.push(reason_string);
+    }
+    if has(PropertyId::UserProperty) {
+        broken.push(user_property);
+    }
+    broken
 }
 
 fn garbage(on: On, bytes: &[u8], event: u32, out: &mut Findings) {

@@ -1,5 +1,6 @@
 //! `assay list` and `assay explain`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -45,7 +46,10 @@ pub fn list(arguments: &ListArguments) -> u8 {
             .collect();
         let Some(first) = wanted.first() else { continue };
         cases += wanted.iter().map(|scenario| scenario.requirements.len()).sum::<usize>();
-        let versions: Vec<String> = first.requirements.keys().map(ToString::to_string).collect();
+        // A case may run in one version only.
+        let versions: BTreeSet<ProtocolVersion> =
+            wanted.iter().flat_map(|scenario| scenario.requirements.keys().copied()).collect();
+        let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
         let count = if wanted.len() > 1 { format!(", {} cases", wanted.len()) } else { String::new() };
         let _ = writeln!(out, "{}  ({}{count})\n    {}", first.name, versions.join(", "), first.title);
         if arguments.cases {
@@ -116,6 +120,23 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
             }
             for firm in &ruling.firm {
                 let _ = writeln!(out, "    firm       {firm}");
+            }
+        }
+        let violations: Vec<&str> = reference_broker::core::defects::all()
+            .iter()
+            .filter(|defect| {
+                let ids = if version == ProtocolVersion::V5 { defect.v5 } else { defect.v3_1_1 };
+                ids.contains(&arguments.id.as_str())
+            })
+            .map(|defect| defect.what)
+            .collect();
+        if !violations.is_empty() {
+            let _ = writeln!(
+                out,
+                "\n  a violation would be, for instance (all of these are caught, see `assay prove`):"
+            );
+            for what in violations {
+                let _ = writeln!(out, "    {what}");
             }
         }
         let mut judged = String::new();

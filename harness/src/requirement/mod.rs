@@ -3,12 +3,16 @@
 //!
 //! Never the case: a judgement. The catalogue says what is demanded, not who keeps to it.
 
+mod tables;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
 use reference_broker::codec::ProtocolVersion;
 use serde::Deserialize;
+
+pub use tables::{Property, Reason, SentBy, ValueType, properties, reasons};
 
 /// The id of a statement (`MQTT-4.3.3-2`) or of an untagged rule (`U5-24`).
 ///

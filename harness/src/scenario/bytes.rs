@@ -19,15 +19,24 @@ impl fmt::Display for ByteProblem {
     }
 }
 
-const ANY: &str = "a byte in hexadecimal (36), a text in quotes, or one of remaining, properties, str, u8, u16, u32, var, bin, repeat, level";
+const ANY: &str = "a byte in hexadecimal (36), a text in quotes, or one of remaining, properties, str, u8, u16, u32, var, bin, repeat, level, topic_prefix, client_id";
 
-/// The bytes that `text` stands for in a protocol version.
+/// Names of a run that bytes can mention, so that they concern nobody else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Names<'n> {
+    /// What stands before every topic of the run, without the slash behind it.
+    pub topic_prefix: Option<&'n str>,
+    /// The Client Identifier of who sends the bytes.
+    pub client_id: &'n str,
+}
+
+/// The bytes that `text` stands for in a protocol version and a run.
 ///
 /// # Errors
 /// The first word that cannot be read, and what should stand there.
-pub fn assemble(text: &str, version: ProtocolVersion) -> Result<Vec<u8>, ByteProblem> {
+pub fn assemble(text: &str, version: ProtocolVersion, names: Names<'_>) -> Result<Vec<u8>, ByteProblem> {
     let words = words(text)?;
-    let mut parser = Parser { words: &words, at: 0, version };
+    let mut parser = Parser { words: &words, at: 0, version, names };
     let mut out = Vec::new();
     // What follows `remaining` is collected apart, so that its length is known.
     let mut head: Option<Vec<u8>> = None;
@@ -119,6 +128,7 @@ struct Parser<'w> {
     words: &'w [Word],
     at: usize,
     version: ProtocolVersion,
+    names: Names<'w>,
 }
 
 impl<'w> Parser<'w> {
@@ -180,6 +190,13 @@ impl<'w> Parser<'w> {
             "u32" => put_u32(out, self.number("a number from 0 to 4294967295", 4_294_967_295)? as u32),
             "var" => put_variable(out, self.number("a number from 0 to 268435455", 268_435_455)? as u32),
             "level" => out.push(self.version.level()),
+            "topic_prefix" => {
+                if let Some(prefix) = self.names.topic_prefix {
+                    out.extend_from_slice(prefix.as_bytes());
+                    out.push(b'/');
+                }
+            }
+            "client_id" => out.extend_from_slice(self.names.client_id.as_bytes()),
             "properties" => {
                 let mut block = Vec::new();
                 if self.peek().is_some_and(|word| word.text == "{" && !word.quoted) {
@@ -224,26 +241,39 @@ impl<'w> Parser<'w> {
 mod tests {
     use super::*;
 
+    fn bytes(text: &str, version: ProtocolVersion) -> Result<Vec<u8>, ByteProblem> {
+        assemble(text, version, Names::default())
+    }
+
     #[test]
     fn words_become_bytes() {
         let publish = "36  # PUBLISH, QoS 3\n remaining str \"a/b\" u16 1 properties \"x\"";
         assert_eq!(
-            assemble(publish, ProtocolVersion::V5).expect("bytes"),
+            bytes(publish, ProtocolVersion::V5).expect("bytes"),
             [0x36, 9, 0, 3, b'a', b'/', b'b', 0, 1, 0, b'x']
         );
         assert_eq!(
-            assemble(publish, ProtocolVersion::V3_1_1).expect("bytes"),
+            bytes(publish, ProtocolVersion::V3_1_1).expect("bytes"),
             [0x36, 8, 0, 3, b'a', b'/', b'b', 0, 1, b'x']
         );
         assert_eq!(
-            assemble(
+            bytes(
                 "properties{ 21 u16 5 } var 300 bin 3 { 01 } repeat 2 { FF } u8 7 u32 1",
                 ProtocolVersion::V5
             )
             .expect("bytes"),
             [3, 0x21, 0, 5, 0xAC, 2, 0, 3, 1, 0xFF, 0xFF, 7, 0, 0, 0, 1]
         );
-        assert_eq!(assemble("level", ProtocolVersion::V3_1_1).expect("bytes"), [4]);
+        assert_eq!(bytes("level", ProtocolVersion::V3_1_1).expect("bytes"), [4]);
+    }
+
+    #[test]
+    fn names_of_the_run_are_put_in() {
+        let text = "bin { topic_prefix \"a\" } client_id";
+        let names = Names { topic_prefix: Some("r/1"), client_id: "c" };
+        let here = assemble(text, ProtocolVersion::V5, names).expect("bytes");
+        assert_eq!(here, *b"\0\x05r/1/ac");
+        assert_eq!(bytes(text, ProtocolVersion::V5).expect("bytes"), *b"\0\x01a");
     }
 
     #[test]
@@ -255,7 +285,7 @@ mod tests {
             ("repeat 2 { 01", "the end"),
             ("123", "123"),
         ] {
-            assert_eq!(assemble(text, ProtocolVersion::V5).expect_err(text).found, found);
+            assert_eq!(bytes(text, ProtocolVersion::V5).expect_err(text).found, found);
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reference_broker::codec::ProtocolVersion;
+
 use crate::text::{Node, NodeId, NodeKind, nearest};
 
+use super::mutations::{self, State, Target};
 use super::read::Reader;
+
+/// The keys under which a file has its cases.
+pub(super) const SOURCES: [&str; 4] = ["cases", "matrix", "table", "mutations"];
 
 /// A case before it is put into the template.
 #[derive(Debug, Clone, Default)]
@@ -17,12 +23,14 @@ pub(super) struct Binding {
     pub requirements: Option<Node>,
     /// Requirements besides the file's.
     pub more_requirements: Vec<Node>,
+    /// Its bytes name no topic and no client but those of its own run.
+    pub own_names: bool,
 }
 
 /// All cases of a file; one without a name if it has none.
 pub(super) fn bindings(root: &Node, reader: &mut Reader) -> Vec<Binding> {
     let mut found = Vec::new();
-    for key in ["cases", "matrix", "table"] {
+    for key in SOURCES {
         if let Some(node) = root.get(key) {
             found.push((key, node));
         }
@@ -30,13 +38,18 @@ pub(super) fn bindings(root: &Node, reader: &mut Reader) -> Vec<Binding> {
     if let [_, (key, node), ..] = &found[..] {
         reader.problem(
             node.id,
-            format!("`{key}` stands beside `{}`: a file has at most one of cases, matrix, table", found[0].0),
+            format!(
+                "`{key}` stands beside `{}`: a file has at most one of {}",
+                found[0].0,
+                SOURCES.join(", ")
+            ),
         );
     }
     let list = match found.first() {
         None => return vec![Binding::default()],
         Some(("cases", node)) => named(node, reader),
         Some(("matrix", node)) => matrix(node, reader),
+        Some(("mutations", node)) => mutated(node, reader),
         Some((_, node)) => table(node, reader),
     };
     let mut names = BTreeSet::new();
@@ -162,6 +175,88 @@ fn table(node: &Node, reader: &mut Reader) -> Vec<Binding> {
         }
     }
     bindings
+}
+
+/// Malformed packets from the table of mutations. They bind `$bytes` and `$reasons`.
+fn mutated(node: &Node, reader: &mut Reader) -> Vec<Binding> {
+    if reader
+        .map(node, "a map like { packet: PUBLISH, protocol: 5.0 }", &["packet", "protocol", "state"])
+        .is_none()
+    {
+        return Vec::new();
+    }
+    let targets: Vec<(NodeId, Target)> = words(reader.required(node, "packet"))
+        .into_iter()
+        .filter_map(|value| {
+            let word = value.inline().unwrap_or_else(|| value.describe());
+            let found = Target::from_name(&word);
+            if found.is_none() {
+                reader.unknown_word(value.id, "packet", &word, Target::words());
+            }
+            found.map(|target| (value.id, target))
+        })
+        .collect();
+    let versions: Vec<ProtocolVersion> = words(reader.required(node, "protocol"))
+        .into_iter()
+        .filter_map(|value| {
+            let word = value.inline().unwrap_or_else(|| value.describe());
+            let found = ProtocolVersion::from_name(&word).filter(|it| *it != ProtocolVersion::V3_1);
+            if found.is_none() {
+                reader.unknown_word(value.id, "protocol", &word, ["3.1.1", "5.0"]);
+            }
+            found
+        })
+        .collect();
+    let state = node.get("state").and_then(|value| {
+        let word = value.inline().unwrap_or_else(|| value.describe());
+        let found = State::WORDS.iter().find(|(name, _)| *name == word).map(|(_, state)| *state);
+        if found.is_none() {
+            reader.unknown_word(value.id, "state", &word, State::WORDS.iter().map(|(name, _)| *name));
+        }
+        found
+    });
+    let several = targets.len() > 1;
+    let mut bindings = Vec::new();
+    for version in versions {
+        for (at, target) in &targets {
+            if !target.exists_in(version) {
+                reader.problem(*at, format!("{version} has no such packet: AUTH came with 5.0"));
+                continue;
+            }
+            for case in mutations::cases(*target, version, state.unwrap_or_else(|| State::of(*target))) {
+                let packet = if several { format!("{}/", target.slug()) } else { String::new() };
+                bindings.push(case_of(node.id, format!("{version}/{packet}{}", case.name), version, case));
+            }
+        }
+    }
+    bindings
+}
+
+/// A word, or a list of words.
+fn words(node: Option<&Node>) -> Vec<&Node> {
+    match node.map(|node| (node, &node.kind)) {
+        None => Vec::new(),
+        Some((_, NodeKind::List(list))) => list.iter().collect(),
+        Some((node, _)) => vec![node],
+    }
+}
+
+fn case_of(at: NodeId, name: String, version: ProtocolVersion, case: mutations::Case) -> Binding {
+    let node = |kind| Node { id: at, kind };
+    let list = |items: Vec<NodeKind>| node(NodeKind::List(items.into_iter().map(node).collect()));
+    let ids = list(case.requirements.into_iter().map(|id| NodeKind::Text(id.into())).collect());
+    let reasons = list(case.reasons.into_iter().map(|code| NodeKind::Integer(code.into())).collect());
+    let key = if version == ProtocolVersion::V5 { "v5" } else { "v3.1.1" };
+    Binding {
+        name: Some(name),
+        values: BTreeMap::from([
+            ("bytes".into(), node(NodeKind::Text(case.bytes))),
+            ("reasons".into(), reasons),
+        ]),
+        requirements: Some(node(NodeKind::Map(vec![(at, key.into(), ids)]))),
+        more_requirements: Vec::new(),
+        own_names: true,
+    }
 }
 
 fn shorten(text: &str) -> String {

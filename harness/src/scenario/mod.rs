@@ -9,6 +9,7 @@
 mod bytes;
 mod cases;
 mod field;
+mod mutations;
 mod plan;
 mod read;
 mod schema;
@@ -25,7 +26,7 @@ use reference_broker::codec::{PacketType, ProtocolVersion};
 use crate::requirement::RequirementId;
 use crate::text::NodeId;
 
-pub use bytes::{ByteProblem, assemble};
+pub use bytes::{ByteProblem, Names, assemble};
 pub use field::{
     FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value,
 };
@@ -435,6 +436,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What is verified in the end.
     pub verify: Vec<Verify>,
+    /// Its `send_bytes` name no topic and no client but those of its own run, so that it disturbs nobody beside it.
+    pub own_names: bool,
 }
 
 impl Scenario {

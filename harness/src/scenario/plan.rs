@@ -15,7 +15,7 @@ use reference_broker::transport::websocket::SUBPROTOCOL;
 use crate::requirement::RequirementId;
 use crate::text::NodeId;
 
-use super::bytes::assemble;
+use super::bytes::{Names, assemble};
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
     Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, Framing, LinkChange, LinkEnds, PacketSpec,
@@ -363,7 +363,8 @@ pub fn unprefixable(scenario: &Scenario) -> bool {
         || scenario.steps.iter().any(|step| match &step.action {
             Action::Broker(_) => true,
             Action::Client { act, .. } => match act {
-                ClientAct::SendBytes { .. } | ClientAct::SendText { .. } => true,
+                ClientAct::SendBytes { .. } => !scenario.own_names,
+                ClientAct::SendText { .. } => true,
                 ClientAct::Connect { options, .. } => names(options),
                 ClientAct::Subscribe(spec) | ClientAct::Unsubscribe(spec) | ClientAct::Send(spec) => {
                     names(&spec.fields)
@@ -503,15 +504,29 @@ impl Builder<'_> {
                             });
                         Act::Send { packet: self.packet(spec, version), packet_id, by_script: false }
                     }
-                    ClientAct::SendBytes { text, at } => match assemble(text, version) {
-                        Ok(bytes) => Act::SendBytes(bytes),
-                        Err(problem) => {
-                            self.problem(*at, problem.to_string());
-                            return None;
+                    ClientAct::SendBytes { text, at } => {
+                        let names = Names {
+                            topic_prefix: self.options.topic_prefix.as_deref(),
+                            client_id: &clients[*client].client_id,
+                        };
+                        match assemble(text, version, names) {
+                            Ok(bytes) => Act::SendBytes(bytes),
+                            Err(problem) => {
+                                self.problem(*at, problem.to_string());
+                                return None;
+                            }
                         }
-                    },
+                    }
                     ClientAct::SendText { text, at } => {
-                        let bytes = assemble(text, version).map_err(|problem| problem.to_string());
+                        let bytes = assemble(
+                            text,
+                            version,
+                            Names {
+                                topic_prefix: self.options.topic_prefix.as_deref(),
+                                client_id: &clients[*client].client_id,
+                            },
+                        )
+                        .map_err(|problem| problem.to_string());
                         let problem = match bytes {
                             Ok(_) if !clients[*client].transport.is_websocket() => {
                                 "`send_text` is for a client with `transport: websocket`".to_string()

@@ -8,7 +8,7 @@ use reference_broker::codec::{PacketType, ProtocolVersion, ReasonCode};
 use crate::requirement::{Catalogue, RequirementId};
 use crate::text::{Document, Node, NodeId, NodeKind, Problem, Problems, SourceText, nearest, parse_duration};
 
-use super::cases::{Binding, bindings, substitute};
+use super::cases::{Binding, SOURCES, bindings, substitute};
 use super::field::{FieldKind, FieldRow, FieldValue, FilterSpec, NEVER, Place, Value, whole_seconds};
 use super::plan::{Plan, PlanOptions};
 use super::{
@@ -42,6 +42,7 @@ const KEYS: &[&str] = &[
     "cases",
     "matrix",
     "table",
+    "mutations",
 ];
 
 /// Reads a scenario file. `name` is its path below the folder of scenarios, without ending.
@@ -100,7 +101,7 @@ pub fn parse_file(name: &str, source: SourceText) -> Result<ScenarioFile, Proble
 /// The file's map without its cases, with the values of one case in it.
 fn template(root: &Node, binding: &Binding, used: &mut BTreeSet<String>, reader: &mut Reader) -> Node {
     let NodeKind::Map(entries) = &root.kind else { return root.clone() };
-    let kept = entries.iter().filter(|(_, key, _)| !matches!(key.as_str(), "cases" | "matrix" | "table"));
+    let kept = entries.iter().filter(|(_, key, _)| !SOURCES.contains(&key.as_str()));
     let entries =
         kept.map(|(id, key, value)| (*id, key.clone(), substitute(value, binding, used, reader))).collect();
     Node { id: root.id, kind: NodeKind::Map(entries) }
@@ -187,6 +188,7 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
         clients,
         steps,
         verify,
+        own_names: binding.own_names,
     })
 }
 

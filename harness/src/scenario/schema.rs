@@ -4,6 +4,7 @@ use reference_broker::codec::PacketType;
 use serde_json::{Map, Value as Json, json};
 
 use super::field::{FieldKind, FieldRow, Place};
+use super::mutations::{State, Target};
 use super::steps::VERBS;
 use super::{BrokerAct, CAPABILITIES, Cut, VerifyVerb, WorldKind};
 
@@ -60,8 +61,24 @@ pub fn schema() -> Json {
                 "properties": { "columns": { "type": "array" }, "rows": { "type": "array", "items": { "type": "array" } } },
                 "additionalProperties": false,
             },
+            "mutations": mutations(),
         },
         "$defs": definitions,
+    })
+}
+
+fn mutations() -> Json {
+    let one_or_more = |words: Vec<Json>| json!({ "anyOf": [{ "enum": words }, { "type": "array", "items": { "enum": words } }] });
+    json!({
+        "type": "object",
+        "required": ["packet", "protocol"],
+        "properties": {
+            "packet": one_or_more(Target::words().map(Json::from).collect()),
+            "protocol": one_or_more(vec![json!("3.1.1"), json!("5.0"), json!(5.0)]),
+            "state": { "enum": State::WORDS.iter().map(|(name, _)| *name).collect::<Vec<_>>() },
+        },
+        "additionalProperties": false,
+        "description": "malformed packets from the table of mutations",
     })
 }
 

@@ -152,6 +152,7 @@ config! {
     response_information: Option<Box<str>> = Some("response/".into()), "response-information", "Response Information for clients that ask for it.";
     server_reference: Option<Box<str>> = None, "server-reference", "Send every client elsewhere: CONNACK 0x9C with this Server Reference.";
     diagnostics: Diagnostics = Diagnostics::Errors, "diagnostics", "Reason Strings and User Properties of the server's own.";
+    explanation: Option<Box<str>> = None, "explanation", "What the server's Reason Strings and User Properties say, in place of its own words.";
     dollar_topics: DollarTopics = DollarTopics::Deliver, "dollar-topics", "PUBLISH to topics that begin with $ (R-01).";
     share_in_old_versions: ShareInOldVersions = ShareInOldVersions::PlainFilter, "share-in-3.1.1", "$share filters in 3.1.1 (R-02).";
     malformed_filter: MalformedFilter = MalformedFilter::Close, "malformed-filter", "A filter that breaks the grammar (R-03).";

@@ -54,6 +54,9 @@ impl Broker {
         connection.wants_diagnostics =
             connect.properties.number(PropertyId::RequestProblemInformation) != Some(0);
         if let Err(refusal) = self.admit(connect) {
+            if connect.clean_start && self.seam.refusal_discards(false) {
+                self.state.sessions.find(&connect.client_id).into_iter().for_each(|it| self.end_session(it));
+            }
             return self.refuse(id, &refusal);
         }
         let Some(method) = connect.properties.text(PropertyId::AuthenticationMethod) else {
@@ -62,6 +65,9 @@ impl Broker {
         let method: Box<str> = method.into();
         let data = connect.properties.binary(PropertyId::AuthenticationData);
         let Some(step) = self.authenticate(&method, &connect.client_id, 0, data) else {
+            if self.seam.accepts_unknown_method(false) {
+                return self.accept(id, connect, None);
+            }
             let text = "the Authentication Method is not supported";
             return self.refuse(id, &Refusal::new(ReasonCode::BAD_AUTHENTICATION_METHOD, None, text));
         };
@@ -107,6 +113,10 @@ impl Broker {
             let code = Some(ReasonCode::V3_SERVER_UNAVAILABLE);
             return Err(Refusal::new(ReasonCode::QUOTA_EXCEEDED, code, "too many connections"));
         }
+        if !taken && !self.seam.starts_session(true, connect.clean_start) {
+            let code = Some(ReasonCode::V3_IDENTIFIER_REJECTED);
+            return Err(Refusal::new(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, code, "there is no session"));
+        }
         Ok(())
     }
 
@@ -143,15 +153,13 @@ impl Broker {
         {
             return Err(Refusal::new(ReasonCode::PROTOCOL_ERROR, None, Violation::ResponseTopic.text()));
         }
-        if will.qos > self.config.maximum_qos {
-            return Err(Refusal::new(ReasonCode::QOS_NOT_SUPPORTED, None, "Will QoS above the Maximum QoS"));
+        let reason = ReasonCode::QOS_NOT_SUPPORTED;
+        if self.seam.refuses_will(will.qos > self.config.maximum_qos, reason) {
+            return Err(Refusal::new(reason, None, "Will QoS above the Maximum QoS"));
         }
-        if will.retain && !self.config.retain_available {
-            return Err(Refusal::new(
-                ReasonCode::RETAIN_NOT_SUPPORTED,
-                None,
-                "retained wills are not supported",
-            ));
+        let reason = ReasonCode::RETAIN_NOT_SUPPORTED;
+        if self.seam.refuses_will(will.retain && !self.config.retain_available, reason) {
+            return Err(Refusal::new(reason, None, "retained wills are not supported"));
         }
         if self.config.payload_format_check != PayloadFormatCheck::Forward
             && will.properties.number(PropertyId::PayloadFormatIndicator) == Some(1)
@@ -304,7 +312,9 @@ impl Broker {
             self.drop_will(session);
         }
         if let Some(session_state) = self.state.sessions.get_mut(session) {
-            self.timers.cancel(session_state.ends_at.take(), Timer::SessionExpiry(session));
+            if self.seam.connection_stops_expiry(true) {
+                self.timers.cancel(session_state.ends_at.take(), Timer::SessionExpiry(session));
+            }
             self.timers.cancel(session_state.will_at.take(), Timer::Will(session));
             session_state.version = connect.version;
             session_state.connection = Some(id);

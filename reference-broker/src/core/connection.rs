@@ -219,6 +219,9 @@ impl Broker {
             return;
         }
         let Phase::Open(session) = connection.phase else { return self.take_early_packet(id, packet) };
+        if !self.seam.serves(true, packet.packet_type(), &|| self.window_is_full(id, session)) {
+            return;
+        }
         match packet {
             Packet::Publish(publish) => self.take_publish(id, session, publish),
             Packet::Puback(ack) => self.take_puback(id, session, ack),
@@ -240,6 +243,13 @@ impl Broker {
                 self.violated(id, Violation::WrongDirection(packet.packet_type()));
             }
         }
+    }
+
+    /// Whether the client's Receive Maximum is used up.
+    fn window_is_full(&self, id: ConnectionId, session: SessionId) -> bool {
+        let window = self.connections.get(&id).map_or(u16::MAX, |connection| connection.window);
+        let used = self.state.sessions.get(session).map_or(0, |session| session.outbox.used());
+        used >= usize::from(window)
     }
 
     /// A packet before CONNACK.
@@ -328,10 +338,10 @@ impl Broker {
 
     /// Ends a connection: says why, closes it, and leaves the session to itself.
     pub(super) fn end_connection(&mut self, id: ConnectionId, end: End) {
-        self.send_notice(id, end);
+        let told = self.send_notice(id, end);
         let Some(connection) = self.connections.remove(&id) else { return };
         self.timers.cancel(connection.timer, Timer::Silence(id));
-        if end != End::Lost {
+        if end != End::Lost && (!told || self.seam.closes_after_notice(true)) {
             self.outputs.push_back(Output::Close { connection: id });
         }
         if let Phase::Open(session) = connection.phase {
@@ -340,24 +350,28 @@ impl Broker {
         self.moment(Moment::Closed(end));
     }
 
-    /// DISCONNECT (5.0, section 3.14) or, before CONNACK, a CONNACK that refuses.
-    fn send_notice(&mut self, id: ConnectionId, end: End) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let Some((reason, text)) = end.notice() else { return };
+    /// DISCONNECT (5.0, section 3.14) or, before CONNACK, a CONNACK that refuses. Answers whether DISCONNECT
+    /// was sent.
+    fn send_notice(&mut self, id: ConnectionId, end: End) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return false };
+        let Some((reason, text)) = end.notice() else { return false };
         let silent = match end {
             End::TakenOver => self.config.takeover_notice == TakeoverNotice::None,
             _ => self.config.disconnect_before_close == DisconnectBeforeClose::CloseSilent,
         };
         if connection.version != ProtocolVersion::V5 || silent {
-            return;
+            return false;
         }
         match connection.phase {
             Phase::Open(_) => {
                 let properties = self.diagnostics(id, PacketType::Disconnect, reason, text);
-                self.send(id, Packet::Disconnect(Disconnect { reason, properties }), Sending::Notice);
+                self.send(id, Packet::Disconnect(Disconnect { reason, properties }), Sending::Notice)
             }
-            Phase::Authenticating(_) => self.send_refusal(id, reason, text),
-            Phase::Awaiting => {}
+            Phase::Authenticating(_) => {
+                self.send_refusal(id, reason, text);
+                false
+            }
+            Phase::Awaiting => false,
         }
     }
 

@@ -96,7 +96,8 @@ impl Broker {
             // Stable, so that the identifiers of a copy keep the order in which they were found.
             entries.sort_by_key(|entry| entry.session);
         }
-        let mut rest: &[Entry] = entries;
+        let entries: &[Entry] = entries;
+        let mut rest = entries;
         while let Some(first) = rest.first() {
             let count = if merge {
                 rest.iter().take_while(|entry| entry.session == first.session).count()
@@ -129,7 +130,7 @@ impl Broker {
                 ids.sort_unstable();
                 ids.dedup();
             }
-            self.seam.subscription_ids(ids);
+            self.seam.subscription_ids(ids, first.session, entries);
             let terms = Terms { qos, retain, ids, share: None, sending: Sending::Delivery };
             self.deliver(first.session, publication, kept, terms);
         }
@@ -226,7 +227,7 @@ impl Broker {
         {
             let fits = self.transmit(connection, publication, terms, Some(packet_id), false);
             if let Some(session) = self.state.sessions.get_mut(id) {
-                if fits {
+                if fits || !self.seam.too_large_is_complete(true) {
                     session.outbox.begun(packet_id, owed(publication, kept, terms));
                 } else {
                     session.outbox.free_id(packet_id);
@@ -288,7 +289,7 @@ impl Broker {
             let Some(packet_id) = outbox.take_id() else { return };
             let fits = self.transmit(connection, message.view(), terms, Some(packet_id), false);
             let Some(session) = self.state.sessions.get_mut(id) else { return };
-            if fits {
+            if fits || !self.seam.too_large_is_complete(true) {
                 session.outbox.begun(packet_id, owed(message.view(), &mut kept, terms));
             } else {
                 session.outbox.free_id(packet_id);
@@ -422,7 +423,8 @@ impl Broker {
     /// A connection is lost: with that choice, what its client has not acknowledged goes to another
     /// connected member at once.
     pub(super) fn redirect_at_once(&mut self, id: SessionId) {
-        if self.config.shared_qos1_redirect != SharedQos1Redirect::AtOnce {
+        let at_once = self.config.shared_qos1_redirect == SharedQos1Redirect::AtOnce;
+        if !at_once && !self.seam.redirects_at_once(false, QoS::ExactlyOnce) {
             return;
         }
         let Some(session) = self.state.sessions.get_mut(id) else { return };
@@ -432,7 +434,7 @@ impl Broker {
         while let Some(flight) = outbox.in_flight.get(place) {
             let delivery = &flight.delivery;
             let elsewhere = delivery.share.is_some_and(|group| {
-                delivery.qos == QoS::AtLeastOnce
+                self.seam.redirects_at_once(at_once && delivery.qos == QoS::AtLeastOnce, delivery.qos)
                     && self.state.groups.get(group).is_some_and(|group| group.members.len() > 1)
             });
             if elsewhere && let Some(flight) = outbox.take(place) {
@@ -448,7 +450,7 @@ impl Broker {
     }
 
     /// Gives a shared message to another member.
-    fn redirect(&mut self, delivery: &Delivery, except: Option<SessionId>) {
+    pub(super) fn redirect(&mut self, delivery: &Delivery, except: Option<SessionId>) {
         let Some(group) = delivery.share else { return };
         let message = Arc::clone(&delivery.message);
         if self.seam.is_expired(message.is_expired(self.now), false) {

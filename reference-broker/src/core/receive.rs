@@ -8,6 +8,7 @@ use super::config::{
     PayloadFormatCheck, Qos2Forwarding, RepeatedQos2Publish, UnauthorisedPublish, UnknownIdentifier,
 };
 use super::message::Publication;
+use super::outbox::InFlight;
 use super::seam::Sending;
 use super::session::{Incoming, SessionId};
 use super::violation::Violation;
@@ -115,6 +116,9 @@ impl Broker {
         if let Verdict::Drop(reason) = verdict
             && reason.is_error()
         {
+            if self.seam.refused_is_received(false) {
+                state.incoming.insert(packet_id, Incoming::default());
+            }
             return self.acknowledge(id, PacketType::Pubrec, packet_id, *reason, "not accepted");
         }
         let forward = matches!(verdict, Verdict::Forward);
@@ -122,6 +126,7 @@ impl Broker {
         let message = (forward && later).then(|| publication.keep());
         let fresh = state.incoming.insert(packet_id, Incoming { counted: true, message }).is_none();
         connection.receiving = connection.receiving.saturating_add(u16::from(fresh));
+        self.seam.received(packet_id, publication.expires_at);
         let heard = if forward && !later { self.route(publication) } else { true };
         let reason = self.success(version, heard);
         self.acknowledge(id, PacketType::Pubrec, packet_id, reason, "accepted");
@@ -148,7 +153,9 @@ impl Broker {
         }
         let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else { return Some(None) };
         let alias = alias as u16;
-        if alias > self.config.topic_alias_maximum && self.forbids(id, Violation::TopicAliasTooLarge) {
+        if alias > self.seam.largest_alias(self.config.topic_alias_maximum)
+            && self.forbids(id, Violation::TopicAliasTooLarge)
+        {
             return None;
         }
         let connection = self.connections.get_mut(&id)?;
@@ -338,6 +345,9 @@ impl Broker {
         if let Some(message) = incoming.message {
             self.route(message.view());
         }
+        if !self.seam.answers_release(true, ack.packet_id, self.now) {
+            return;
+        }
         self.acknowledge(id, PacketType::Pubcomp, ack.packet_id, ReasonCode::SUCCESS, "complete");
     }
 
@@ -350,8 +360,11 @@ impl Broker {
         {
             return;
         }
-        state.outbox.take(place);
+        let flight = state.outbox.take(place);
         state.outbox.free_id(ack.packet_id);
+        if ack.reason.is_error() {
+            self.refused(session, flight);
+        }
         self.pump(session, id);
     }
 
@@ -385,8 +398,9 @@ impl Broker {
             return;
         };
         if ack.reason.is_error() && self.seam.refusal_settles(true) {
-            outbox.take(place);
+            let flight = outbox.take(place);
             outbox.free_id(ack.packet_id);
+            self.refused(session, flight);
             return self.pump(session, id);
         }
         if self.seam.settles(true, PacketType::Pubrec) {
@@ -394,6 +408,13 @@ impl Broker {
             outbox.releasing.push_back(ack.packet_id);
         }
         self.acknowledge(id, PacketType::Pubrel, ack.packet_id, ReasonCode::SUCCESS, "release");
+    }
+
+    /// A delivery that its client refused is over; a shared one goes to nobody else (MQTT-4.8.2-6).
+    fn refused(&mut self, session: SessionId, flight: Option<InFlight>) {
+        if let Some(flight) = flight.filter(|_| self.seam.refusal_redirects(false)) {
+            self.redirect(&flight.delivery, Some(session));
+        }
     }
 
     /// PUBCOMP: a QoS 2 delivery is complete.

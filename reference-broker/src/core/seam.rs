@@ -14,12 +14,12 @@ use super::access::Action;
 use super::message::Message;
 use super::outbox::Outbox;
 use super::retained::Retained;
-use super::session::Held;
+use super::session::{Held, SessionId};
 use super::state::State;
-use super::tree::Found;
+use super::tree::{Entry, Found, Grant};
 use super::violation::{End, Moment, Violation};
 use super::will::StoredWill;
-use super::{Broker, Config, ConnectionId};
+use super::{Broker, Config, ConnectionId, Time};
 use crate::codec::{
     DecodeError, Frame, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling,
 };
@@ -167,8 +167,8 @@ seams! {
     fn finds(state: &State, topic: &str, found: &mut Found) -> bool { false }
     /// Finds the matching retained messages in place of the store; false if it has not.
     fn finds_retained(retained: &Retained, filter: &str, found: &mut Vec<Arc<Message>>) -> bool { false }
-    /// The Subscription Identifiers of a delivery (MQTT-3.3.4-3 to -5).
-    fn subscription_ids(ids: &mut Vec<u32>) -> () { () }
+    /// The Subscription Identifiers of a delivery, because of some of these subscriptions (MQTT-3.3.4-3 to -5).
+    fn subscription_ids(ids: &mut Vec<u32>, session: SessionId, matching: &[Entry]) -> () { () }
     /// Which subscriptions an UNSUBSCRIBE ends, in place of the one with this filter (MQTT-3.10.4-1).
     fn unsubscribed(asked: &str, held: &BTreeMap<Box<str>, Held>) -> Option<Vec<Box<str>>> { None }
     /// Whether every member of a shared subscription gets the message (U5-43).
@@ -223,6 +223,45 @@ seams! {
     fn outgoing(packet: &mut Packet<'_>, connection: ConnectionId, sending: Sending) -> Fate { Fate::Once }
     /// The bytes of a packet that goes out.
     fn encoded(bytes: &mut Vec<u8>, packet: PacketType, version: ProtocolVersion) -> () { () }
+    /// Whether a CONNECT for which there is no session makes one (MQTT-3.1.2-6).
+    fn starts_session(starts: bool, clean_start: bool) -> bool { starts }
+    /// Whether a CONNECT that is refused discards the session (MQTT-3.1.4-4).
+    fn refusal_discards(discards: bool) -> bool { discards }
+    /// Whether a will is refused with this reason (MQTT-3.2.2-12 and -13).
+    fn refuses_will(refuses: bool, reason: ReasonCode) -> bool { refuses }
+    /// Whether a CONNECT with an unknown Authentication Method is accepted (MQTT-4.12.0-1).
+    fn accepts_unknown_method(accepts: bool) -> bool { accepts }
+    /// Whether a new connection stops the time of its session (MQTT-4.1.0-1).
+    fn connection_stops_expiry(stops: bool) -> bool { stops }
+    /// Whether a subscription may ask for this QoS (MQTT-3.2.2-10).
+    fn may_ask_for(may: bool, asked: QoS, maximum: QoS) -> bool { may }
+    /// The options of a subscription, in place of those that it had (MQTT-3.8.4-3).
+    fn replaced_grant(grant: Grant, before: Option<Grant>) -> Grant { grant }
+    /// The largest Topic Alias that a client may use (MQTT-3.3.2-12).
+    fn largest_alias(largest: u16) -> u16 { largest }
+    /// Whether a delivery that is too large for the client counts as complete (MQTT-3.1.2-25).
+    fn too_large_is_complete(complete: bool) -> bool { complete }
+    /// The largest packet that may be sent now (MQTT-3.1.2-24 and the rules on Reason String and User Property).
+    fn size_limit(limit: usize, packet: &Packet<'_>) -> usize { limit }
+    /// Whether a packet is served; it can be asked whether the client's Receive Maximum is used up
+    /// (MQTT-3.3.4-10).
+    fn serves(serves: bool, packet: PacketType, full: &dyn Fn() -> bool) -> bool { serves }
+    /// Whether a QoS 2 message that was refused counts as received (MQTT-4.3.3-9).
+    fn refused_is_received(received: bool) -> bool { received }
+    /// A QoS 2 message has been received, which expires then.
+    fn received(packet_id: u16, expires_at: Option<Time>) -> () { () }
+    /// Whether PUBREL is answered (MQTT-4.3.3-11 and -13).
+    fn answers_release(answers: bool, packet_id: u16, now: Time) -> bool { answers }
+    /// Whether a shared message goes to another member as soon as the connection is lost (MQTT-4.8.2-4).
+    fn redirects_at_once(redirects: bool, qos: QoS) -> bool { redirects }
+    /// Whether a shared message that a member refused goes to another (MQTT-4.8.2-6).
+    fn refusal_redirects(redirects: bool) -> bool { redirects }
+    /// Whether a filter that SUBACK refuses is subscribed (MQTT-3.8.4-7).
+    fn refused_is_made(made: bool) -> bool { made }
+    /// Whether an answer that its Authentication Method does not accept is right (MQTT-4.12.0-4).
+    fn answer_is_right(right: bool) -> bool { right }
+    /// Whether the connection is closed after the server's DISCONNECT (MQTT-3.14.4-2).
+    fn closes_after_notice(closes: bool) -> bool { closes }
 }
 
 impl Broker {

@@ -26,6 +26,7 @@ impl Broker {
         if fate == Fate::Never {
             return true;
         }
+        let limit = self.seam.size_limit(limit, &packet);
         let kind = packet.packet_type();
         let mut bytes = Vec::new();
         if encode(&packet, version, &mut bytes).is_err() {
@@ -85,16 +86,27 @@ impl Broker {
         if connection.version != ProtocolVersion::V5 || !allowed {
             return;
         }
-        properties.push(PropertyId::ReasonString, PropertyValue::Text(text));
+        let words = self.config.explanation.as_deref();
+        properties.push(PropertyId::ReasonString, PropertyValue::Text(words.unwrap_or(text)));
         if self.config.diagnostics == Diagnostics::All {
-            properties.push(PropertyId::UserProperty, PropertyValue::Pair("broker", "reference"));
+            let value = words.unwrap_or("reference");
+            properties.push(PropertyId::UserProperty, PropertyValue::Pair("broker", value));
         }
     }
 }
 
 /// Takes Reason String and User Properties from a packet. Answers whether there were any.
 fn strip(packet: &mut Packet<'_>) -> bool {
-    let properties = match packet {
+    let Some(properties) = explained(packet) else { return false };
+    let before = properties.as_bytes().len();
+    *properties = properties
+        .filtered(|property| !matches!(property.id, PropertyId::ReasonString | PropertyId::UserProperty));
+    properties.as_bytes().len() < before
+}
+
+/// The properties of a packet that may have a Reason String.
+pub(super) fn explained<'p, 'a>(packet: &'p mut Packet<'a>) -> Option<&'p mut Properties<'a>> {
+    Some(match packet {
         Packet::Connack(connack) => &mut connack.properties,
         Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
             &mut ack.properties
@@ -103,10 +115,6 @@ fn strip(packet: &mut Packet<'_>) -> bool {
         Packet::Unsuback(unsuback) => &mut unsuback.properties,
         Packet::Disconnect(disconnect) => &mut disconnect.properties,
         Packet::Auth(auth) => &mut auth.properties,
-        _ => return false,
-    };
-    let before = properties.as_bytes().len();
-    *properties = properties
-        .filtered(|property| !matches!(property.id, PropertyId::ReasonString | PropertyId::UserProperty));
-    properties.as_bytes().len() < before
+        _ => return None,
+    })
 }

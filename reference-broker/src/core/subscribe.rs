@@ -54,11 +54,20 @@ impl Broker {
         let mut retained = Vec::new();
         let mut reasons = Vec::with_capacity(judgements.len());
         for (subscription, judgement) in subscribe.subscriptions.iter().zip(judgements) {
-            reasons.push(match judgement {
+            let reason = match judgement {
                 Judgement::Grant(kind) => self.grant(session, subscription, kind, identifier, &mut retained),
-                Judgement::Refuse(reason) if version == ProtocolVersion::V5 => reason,
-                _ => ReasonCode::V3_FAILURE,
-            });
+                Judgement::Refuse(reason) => {
+                    if self.seam.refused_is_made(false) {
+                        let kind = Kind::Plain(&subscription.filter);
+                        self.grant(session, subscription, kind, identifier, &mut retained);
+                    }
+                    reason
+                }
+                Judgement::Closed => return,
+            };
+            // 3.1.1 has one code for all failures (MQTT-3.9.3-2).
+            let old = version != ProtocolVersion::V5 && reason.is_error();
+            reasons.push(if old { ReasonCode::V3_FAILURE } else { reason });
         }
         if self.config.publish_vs_suback == PublishVersusSuback::Before {
             self.send_retained(session, &mut retained);
@@ -125,6 +134,9 @@ impl Broker {
         {
             return self.unavailable(id, Violation::SubscriptionIdentifiersNotSupported);
         }
+        if !self.seam.may_ask_for(true, subscription.options.qos, self.config.maximum_qos) {
+            return self.forbidden(id, Violation::QosNotSupported);
+        }
         let pattern = match kind {
             Kind::Shared(shared) => shared.filter,
             _ => filter,
@@ -188,9 +200,10 @@ impl Broker {
         }
         let options = subscription.options;
         let qos = self.seam.granted_qos(options.qos);
-        let grant = Grant::new(qos, options, identifier);
         // The same text can have been a shared subscription before, under another version of the protocol.
         let before = session.subscriptions.get(filter).copied();
+        let grant = Grant::new(qos, options, identifier);
+        let grant = self.seam.replaced_grant(grant, before.map(|held| held.grant));
         if let Some(held) = before
             && held.group.is_some() != matches!(kind, Kind::Shared(_))
         {
@@ -279,7 +292,7 @@ impl Broker {
             if grant.id != 0 {
                 ids.push(grant.id);
             }
-            self.seam.subscription_ids(&mut ids);
+            self.seam.subscription_ids(&mut ids, session, &[]);
             let terms = Terms { qos, retain: true, ids: &ids, share: None, sending: Sending::Retained };
             self.deliver(session, publication, &mut Some(Arc::clone(&message)), terms);
         }

@@ -257,7 +257,8 @@ impl fmt::Debug for LiveOptions<'_> {
 impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
-            jobs: 32,
+            // Most of a case's time is its quiet window.
+            jobs: 64,
             brokers: 32,
             nonce: 0,
             max_wait: Duration::from_secs(60),

@@ -18,6 +18,7 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Time;
 use super::message::Delivery;
 use super::session::Held;
 
@@ -33,4 +34,5 @@ pub(crate) struct Memory {
     aliases: RefCell<BTreeMap<u16, String>>,
     subscriptions: RefCell<Vec<(Box<str>, Held)>>,
     queue: RefCell<Vec<Delivery>>,
+    times: RefCell<BTreeMap<u16, Time>>,
 }

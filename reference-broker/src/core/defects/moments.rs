@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::message::Message;
+use super::super::message::{Message, Publication};
 use super::super::session::{Session, SessionId};
 use super::super::timer::Timer;
 use super::super::tree::Entry;
@@ -94,6 +94,20 @@ pub(in crate::core) fn moment(broker: &mut Broker, kind: Kind, moment: Moment) {
             if broker.state.sessions.get(session).is_some_and(|session| session.will_at.is_some()) =>
         {
             broker.publish_will(session);
+        }
+        (Kind::MalformedPublishForwarded, Moment::Closed(End::Malformed(_))) => {
+            let topics = std::mem::take(&mut *broker.seam.memory.topics.borrow_mut());
+            for topic in topics {
+                broker.route(Publication {
+                    topic: &topic,
+                    qos: QoS::AtMostOnce,
+                    retain: false,
+                    properties: &[],
+                    payload: b"x",
+                    publisher: None,
+                    expires_at: None,
+                });
+            }
         }
         (Kind::UnsubscribeDropsInFlight, Moment::Unsubscribed(session)) => {
             forget(broker, session, QoS::AtLeastOnce);

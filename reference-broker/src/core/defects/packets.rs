@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::super::seam::{Fate, Sending};
+use super::super::send::explained;
 use super::{Kind, Memory};
 use crate::codec::{
-    Ack, Packet, PacketType, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish, QoS, ReasonCode,
+    Ack, Disconnect, Packet, PacketType, Properties, PropertyId, PropertyValue, ProtocolVersion, Publish,
+    QoS, ReasonCode,
 };
 
 /// A packet from a client; false to ignore it.
@@ -42,6 +44,10 @@ pub(super) fn incoming(kind: Kind, memory: &Memory, packet: &mut Packet<'_>) -> 
         (Kind::DupPublishIgnored, Packet::Publish(publish)) => {
             return !(publish.dup && publish.qos == QoS::AtLeastOnce);
         }
+        (Kind::FirstOptionsForAll, Packet::Subscribe(subscribe)) => {
+            let Some(first) = subscribe.subscriptions.first().map(|it| it.options) else { return true };
+            subscribe.subscriptions.iter_mut().for_each(|it| it.options = first);
+        }
         (Kind::UnsubscribeFirstOnly, Packet::Unsubscribe(unsubscribe)) => unsubscribe.filters.truncate(1),
         (Kind::AliasSurvives, Packet::Publish(publish)) => {
             let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else { return true };
@@ -67,6 +73,15 @@ pub(super) fn incoming(kind: Kind, memory: &Memory, packet: &mut Packet<'_>) -> 
 
 /// A packet to a client.
 pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sending: Sending) -> Fate {
+    // Of the two properties the defect is about one.
+    let other = match kind {
+        Kind::ReasonStringTooLarge => Some(PropertyId::UserProperty),
+        Kind::UserPropertyTooLarge => Some(PropertyId::ReasonString),
+        _ => None,
+    };
+    if let (Some(other), Some(properties)) = (other, explained(packet)) {
+        *properties = properties.filtered(|property| property.id != other);
+    }
     match packet {
         Packet::Publish(publish) => return publish_out(kind, memory, publish, sending),
         Packet::Puback(ack) => {
@@ -79,6 +94,12 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
             if kind == Kind::NoMatchingSubscribersLie && ack.reason == ReasonCode::SUCCESS {
                 ack.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
             }
+            replace(
+                kind == Kind::PubackForeignCode,
+                &mut ack.reason,
+                ReasonCode::NO_MATCHING_SUBSCRIBERS,
+                ReasonCode::NO_SUBSCRIPTION_EXISTED,
+            );
             explain(kind, &mut ack.properties);
         }
         Packet::Pubrec(ack) => {
@@ -89,6 +110,12 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
                 return Fate::Never;
             }
             change_identifier(kind == Kind::PubrecWrongIdentifier, &mut ack.packet_id);
+            replace(
+                kind == Kind::PubrecForeignCode,
+                &mut ack.reason,
+                ReasonCode::NO_MATCHING_SUBSCRIBERS,
+                ReasonCode::NO_SUBSCRIPTION_EXISTED,
+            );
             explain(kind, &mut ack.properties);
             if kind == Kind::PubackForQos2 {
                 *packet = Packet::Puback(Ack::success(ack.packet_id));
@@ -99,12 +126,24 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
                 return Fate::Never;
             }
             change_identifier(kind == Kind::PubrelWrongIdentifier, &mut ack.packet_id);
+            replace(
+                kind == Kind::PubrelForeignCode,
+                &mut ack.reason,
+                ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+                ReasonCode::PACKET_IDENTIFIER_IN_USE,
+            );
         }
         Packet::Pubcomp(ack) => {
             if kind == Kind::PubcompMissing {
                 return Fate::Never;
             }
             change_identifier(kind == Kind::PubcompWrongIdentifier, &mut ack.packet_id);
+            replace(
+                kind == Kind::PubcompForeignCode,
+                &mut ack.reason,
+                ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+                ReasonCode::PACKET_IDENTIFIER_IN_USE,
+            );
             explain(kind, &mut ack.properties);
         }
         Packet::Suback(suback) => {
@@ -131,6 +170,14 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
                 Kind::UnsubackMissing => return Fate::Never,
                 Kind::UnsubackMissingForUnknown if memory.flag.replace(false) => return Fate::Never,
                 Kind::UnsubackReversed => unsuback.reasons.reverse(),
+                Kind::UnsubackForeignCode => unsuback.reasons.iter_mut().for_each(|reason| {
+                    replace(
+                        true,
+                        reason,
+                        ReasonCode::NO_SUBSCRIPTION_EXISTED,
+                        ReasonCode::NO_MATCHING_SUBSCRIBERS,
+                    );
+                }),
                 _ => {}
             }
             explain(kind, &mut unsuback.properties);
@@ -154,6 +201,12 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
         {
             return Fate::Never;
         }
+        Packet::Auth(auth) => replace(
+            kind == Kind::AuthClientReason,
+            &mut auth.reason,
+            ReasonCode::CONTINUE_AUTHENTICATION,
+            ReasonCode::RE_AUTHENTICATE,
+        ),
         _ => {}
     }
     Fate::Once
@@ -162,6 +215,13 @@ pub(super) fn outgoing(kind: Kind, memory: &Memory, packet: &mut Packet<'_>, sen
 fn change_identifier(changes: bool, packet_id: &mut u16) {
     if changes {
         *packet_id = packet_id.checked_add(1).unwrap_or(1);
+    }
+}
+
+/// Puts `wrong` in the place of `right`, if the defect is active.
+fn replace(active: bool, reason: &mut ReasonCode, right: ReasonCode, wrong: ReasonCode) {
+    if active && *reason == right {
+        *reason = wrong;
     }
 }
 
@@ -196,6 +256,23 @@ fn connack_out(kind: Kind, memory: &Memory, packet: &mut Packet<'_>) -> Fate {
             if !connack.properties.is_empty() {
                 connack.reason = ReasonCode::NOT_AUTHORIZED;
             }
+        }
+        Kind::ConnackForeignCode if connack.reason.is_error() => {
+            connack.reason = ReasonCode::V3_NOT_AUTHORIZED;
+        }
+        // A refusal of 3.1.1 is below 0x80.
+        Kind::DisconnectBeforeConnack if connack.reason.is_error() => {
+            let reason = connack.reason;
+            *packet = Packet::Disconnect(Disconnect { reason, properties: Properties::new() });
+        }
+        Kind::MaximumQosUnannounced => {
+            connack.properties = without(&connack.properties, PropertyId::MaximumQoS);
+        }
+        Kind::AuthMethodUnasked
+            if connack.reason == ReasonCode::SUCCESS
+                && connack.properties.get(PropertyId::AuthenticationMethod).is_none() =>
+        {
+            connack.properties.push(PropertyId::AuthenticationMethod, PropertyValue::Text("PLAIN"));
         }
         Kind::AssignedClientIdMissing => {
             connack.properties = without(&connack.properties, PropertyId::AssignedClientIdentifier);
@@ -272,6 +349,13 @@ fn publish_out(kind: Kind, memory: &Memory, publish: &mut Publish<'_>, sending: 
         Kind::AliasForwarded if publish.properties.get(PropertyId::TopicAlias).is_none() => {
             publish.properties.push_number(PropertyId::TopicAlias, 1);
         }
+        Kind::AliasFromZero => {
+            if let Some(alias) = publish.properties.number(PropertyId::TopicAlias) {
+                publish.properties =
+                    publish.properties.filtered(|property| property.id != PropertyId::TopicAlias);
+                publish.properties.push_number(PropertyId::TopicAlias, alias.saturating_sub(1));
+            }
+        }
         _ => properties_out(kind, &mut publish.properties),
     }
     Fate::Once
@@ -334,6 +418,8 @@ pub(super) fn user_properties_reversed(properties: &Properties<'_>) -> Propertie
 
 /// The bytes of a packet to a client.
 pub(super) fn encoded(kind: Kind, bytes: &mut Vec<u8>, packet: PacketType, version: ProtocolVersion) {
+    let v5 = version == ProtocolVersion::V5;
+    let short = bytes.len() > 5 && bytes[1] < 0x7F && bytes[4] < 0x80;
     match (kind, packet) {
         (Kind::ConnackReservedBits, PacketType::Connack) => {
             // The flags follow the fixed header, which has two bytes in every CONNACK of ours.
@@ -349,6 +435,17 @@ pub(super) fn encoded(kind: Kind, bytes: &mut Vec<u8>, packet: PacketType, versi
         (Kind::IdentifierBeforeTopic, PacketType::Publish) => identifier_before_topic(bytes),
         // What a full buffer does not take.
         (Kind::ShortWrite, _) => bytes.truncate(4_096),
+        // Remaining Length and Property Length have one byte each, but in the largest.
+        (Kind::PropertyLengthOverlong, PacketType::Unsuback) if v5 && short => {
+            bytes[4] |= 0x80;
+            bytes.insert(5, 0);
+            bytes[1] += 1;
+        }
+        (Kind::PropertyLengthOmitted, PacketType::Unsuback) if v5 && short && bytes[4] == 0 => {
+            bytes.remove(4);
+            bytes[1] -= 1;
+        }
+        (Kind::ShortWriteLost, _) => bytes.truncate(65_536),
         (Kind::UnsubackWithCodes, PacketType::Unsuback) if version != ProtocolVersion::V5 => {
             bytes.push(0);
             if let Some(length) = bytes.get_mut(1) {

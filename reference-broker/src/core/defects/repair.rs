@@ -1,14 +1,18 @@
 //! Malformed packets, put right instead of refused.
 
-use super::Kind;
+use super::{Kind, Memory};
 use crate::codec::{
     DecodeError, Frame, Header, PacketType, Properties, PropertyId, PropertyType, ProtocolVersion, Rule,
     decode_frame,
 };
 
+/// So many bytes are made up at most.
+const MADE_UP: usize = 400;
+
 /// The packet without its error: its first byte, and what follows the fixed header.
 pub(super) fn repairs(
     kind: Kind,
+    memory: &Memory,
     frame: Frame<'_>,
     error: DecodeError,
     version: ProtocolVersion,
@@ -53,6 +57,14 @@ pub(super) fn repairs(
             value.fill(0);
             *value.last_mut()? = 1;
         }
+        (Kind::UnknownReasonAccepted, Rule::UnknownReasonCode(packet, _)) => {
+            *body.get_mut(at?)? = if packet == PacketType::Auth { 0x19 } else { 0 };
+        }
+        (Kind::MissingPropertyLengthAccepted, Rule::Truncated)
+            if frame.packet_type() == Some(PacketType::Publish) && at? == body.len() =>
+        {
+            body.push(0);
+        }
         (Kind::SubscriptionOptionsIgnored, Rule::ReservedSubscriptionOptions) => *body.get_mut(at?)? &= 0b11,
         (Kind::SubscribeQosThreeAccepted, Rule::SubscriptionQosThree) => *body.get_mut(at?)? &= !1,
         (Kind::SubscribeQosThreeAccepted, Rule::ReservedSubscriptionOptions) => return None,
@@ -88,6 +100,31 @@ pub(super) fn repairs(
             let rest = properties.filtered(|property| property.id != PropertyId::AuthenticationData);
             block.replace(&mut body, rest.as_bytes());
         }
+        (Kind::MalformedPublishForwarded, _) if frame.packet_type() == Some(PacketType::Publish) => {
+            memory.topics.borrow_mut().insert(topic_of(&body));
+            return None;
+        }
+        (Kind::MalformedConnectAccepted, _) if frame.packet_type() == Some(PacketType::Connect) => {
+            return Some((PacketType::Connect.first_byte(), anonymous(version)));
+        }
+        (Kind::ConnectTailIgnored, Rule::SurplusBytes) => body.truncate(at?),
+        (Kind::MissingBytesMadeUp, Rule::Truncated | Rule::PropertiesTooLong) => {
+            // Letters for strings, and zeros for what stands behind them.
+            for _ in 0..MADE_UP {
+                for zeros in 0..3 {
+                    let longer = [&body[..], &[0, 0][..zeros]].concat();
+                    if reads(first, &longer, version) {
+                        return Some((first, longer));
+                    }
+                }
+                body.push(b'a');
+            }
+            return None;
+        }
+        (
+            Kind::WrongPropertiesDropped,
+            Rule::UnknownProperty(_) | Rule::PropertyNotAllowed(_) | Rule::DuplicateProperty(_),
+        ) => return without_properties(first, &body, at?, version).map(|body| (first, body)),
         _ => return None,
     }
     Some((first, body))
@@ -184,4 +221,41 @@ fn property_length(bytes: &[u8], id: PropertyId) -> Option<usize> {
         PropertyType::Utf8StringPair => text(text(1)?)?,
     };
     (end <= bytes.len()).then_some(end)
+}
+
+/// Whether this is a packet in order.
+fn reads(first: u8, body: &[u8], version: ProtocolVersion) -> bool {
+    let header = Header { first, remaining: body.len() as u32, len: 2 };
+    decode_frame(Frame { header, body }, version).is_ok()
+}
+
+/// What can be taken for the Topic Name of a PUBLISH.
+fn topic_of(body: &[u8]) -> String {
+    let length = body.get(..2).map_or(0, |bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
+    let bytes = body.get(2..).unwrap_or_default();
+    String::from_utf8_lossy(&bytes[..length.min(bytes.len())]).replace('\0', " ")
+}
+
+/// The body of a CONNECT that every server accepts.
+fn anonymous(version: ProtocolVersion) -> Vec<u8> {
+    let mut body = b"\0\x04MQTT".to_vec();
+    body.extend_from_slice(&[version.level(), 0b10, 0, 0]);
+    if version == ProtocolVersion::V5 {
+        body.push(0);
+    }
+    body.extend_from_slice(&[0, 0]);
+    body
+}
+
+/// The body with an empty block in place of the properties around a place. Where they begin is found by trying.
+fn without_properties(first: u8, body: &[u8], at: usize, version: ProtocolVersion) -> Option<Vec<u8>> {
+    (0..at).rev().find_map(|start| {
+        let length = usize::from(body[start]);
+        let end = start + 1 + length;
+        let rest = body.get(end..).filter(|_| length < 0x80 && end > at)?;
+        let mut cut = body[..start].to_vec();
+        cut.push(0);
+        cut.extend_from_slice(rest);
+        reads(first, &cut, version).then_some(cut)
+    })
 }

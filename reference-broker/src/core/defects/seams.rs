@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::ConnectionId;
 use super::super::access::Action;
 use super::super::message::{Message, Publication};
 use super::super::outbox::Outbox;
 use super::super::retained::Retained;
 use super::super::seam::{Fate, Retention, Sending};
-use super::super::session::{Held, NEVER};
+use super::super::session::{Held, NEVER, SessionId};
 use super::super::state::State;
 use super::super::topic;
-use super::super::tree::Found;
+use super::super::tree::{Entry, Found, Grant};
 use super::super::violation::{End, Violation};
 use super::super::will::StoredWill;
+use super::super::{ConnectionId, Time};
 use super::{Kind, Memory, matching, packets, repair};
 use crate::codec::{
     DecodeError, Frame, Packet, PacketType, Properties, PropertyId, ProtocolVersion, QoS, ReasonCode,
@@ -248,8 +248,18 @@ pub(crate) fn finds_retained(
     matching::finds_retained(kind, retained, filter, found)
 }
 
-pub(crate) fn subscription_ids(kind: Kind, _: &Memory, ids: &mut Vec<u32>) {
+pub(crate) fn subscription_ids(
+    kind: Kind,
+    _: &Memory,
+    ids: &mut Vec<u32>,
+    session: SessionId,
+    matching: &[Entry],
+) {
     match kind {
+        Kind::CopiesShareIdentifiers if !ids.is_empty() => {
+            let own = matching.iter().filter(|entry| entry.session == session);
+            *ids = own.map(|entry| entry.grant.id).filter(|id| *id != 0).collect();
+        }
         Kind::SubscriptionIdentifierMissing => ids.clear(),
         Kind::SubscriptionIdentifierWrong => ids.iter_mut().for_each(|id| *id = *id % 1_000 + 1),
         Kind::SubscriptionIdentifierFirstOnly => ids.truncate(1),
@@ -296,6 +306,7 @@ pub(crate) fn window(kind: Kind, memory: &Memory, window: u16) -> u16 {
             memory.number.get() as u16
         }
         Kind::ReceiveMaximumIgnored => u16::MAX,
+        Kind::ReceiveMaximumOneStalls if window == 1 => 0,
         Kind::ReceiveMaximumOffByOne => window.saturating_add(1),
         _ => window,
     }
@@ -328,7 +339,11 @@ pub(crate) fn alias_limit(kind: Kind, _: &Memory, limit: u16) -> u16 {
 }
 
 pub(crate) fn packet_limit(kind: Kind, _: &Memory, limit: u32) -> u32 {
-    if kind == Kind::PacketSizeIgnored { u32::MAX } else { limit }
+    match kind {
+        Kind::PacketSizeIgnored => u32::MAX,
+        Kind::PacketSizeOffByOne => limit.saturating_add(1),
+        _ => limit,
+    }
 }
 
 pub(crate) fn resends(kind: Kind, _: &Memory, resends: bool, packet: PacketType) -> bool {
@@ -408,12 +423,12 @@ pub(crate) fn tolerates(kind: Kind, _: &Memory, tolerates: bool, violation: Viol
 
 pub(crate) fn repairs(
     kind: Kind,
-    _: &Memory,
+    memory: &Memory,
     frame: Frame<'_>,
     error: DecodeError,
     version: ProtocolVersion,
 ) -> Option<(u8, Vec<u8>)> {
-    repair::repairs(kind, frame, error, version)
+    repair::repairs(kind, memory, frame, error, version)
 }
 
 pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
@@ -432,6 +447,17 @@ pub(crate) fn closes(kind: Kind, _: &Memory, closes: bool, end: End) -> bool {
                     Kind::LongLengthIgnored,
                     End::Malformed(DecodeError {
                         rule: Rule::RemainingLengthTooLong | Rule::VariableByteIntegerTooLong,
+                        ..
+                    })
+                )
+                | (
+                    Kind::LongLengthSkipped,
+                    End::Malformed(DecodeError { rule: Rule::RemainingLengthTooLong, .. })
+                )
+                | (
+                    Kind::ReservedTypesIgnored,
+                    End::Malformed(DecodeError {
+                        rule: Rule::ReservedPacketType | Rule::AuthInOldVersion,
                         ..
                     })
                 )
@@ -512,4 +538,112 @@ pub(crate) fn encoded(
     version: ProtocolVersion,
 ) {
     packets::encoded(kind, bytes, packet, version);
+}
+
+pub(crate) fn starts_session(kind: Kind, _: &Memory, starts: bool, clean_start: bool) -> bool {
+    starts && (clean_start || kind != Kind::ResumeWithoutSessionRefused)
+}
+
+pub(crate) fn refusal_discards(kind: Kind, _: &Memory, discards: bool) -> bool {
+    discards || kind == Kind::RefusedCleanStartDiscards
+}
+
+pub(crate) fn refuses_will(kind: Kind, _: &Memory, refuses: bool, reason: ReasonCode) -> bool {
+    refuses
+        && !matches!(
+            (kind, reason),
+            (Kind::WillQosUnchecked, ReasonCode::QOS_NOT_SUPPORTED)
+                | (Kind::WillRetainUnchecked, ReasonCode::RETAIN_NOT_SUPPORTED)
+        )
+}
+
+pub(crate) fn accepts_unknown_method(kind: Kind, _: &Memory, accepts: bool) -> bool {
+    accepts || kind == Kind::UnknownAuthMethodIgnored
+}
+
+pub(crate) fn connection_stops_expiry(kind: Kind, _: &Memory, stops: bool) -> bool {
+    stops && kind != Kind::SessionExpiresWhileConnected
+}
+
+pub(crate) fn may_ask_for(kind: Kind, _: &Memory, may: bool, asked: QoS, maximum: QoS) -> bool {
+    may && !(kind == Kind::SubscribeQosRefused && asked > maximum)
+}
+
+pub(crate) fn replaced_grant(kind: Kind, _: &Memory, grant: Grant, before: Option<Grant>) -> Grant {
+    match (kind, before) {
+        (Kind::ResubscribeKeepsOptions, Some(before)) => Grant { qos: grant.qos, ..before },
+        _ => grant,
+    }
+}
+
+pub(crate) fn largest_alias(kind: Kind, _: &Memory, largest: u16) -> u16 {
+    if kind == Kind::AliasMaximumRefused { largest.saturating_sub(1) } else { largest }
+}
+
+pub(crate) fn too_large_is_complete(kind: Kind, _: &Memory, complete: bool) -> bool {
+    complete && kind != Kind::TooLargeStaysInFlight
+}
+
+pub(crate) fn size_limit(kind: Kind, _: &Memory, limit: usize, packet: &Packet<'_>) -> usize {
+    let exempt = match kind {
+        Kind::ReasonStringTooLarge => PropertyId::ReasonString,
+        Kind::UserPropertyTooLarge if packet.packet_type() != PacketType::Publish => PropertyId::UserProperty,
+        _ => return limit,
+    };
+    let has = packet.properties().is_some_and(|properties| properties.get(exempt).is_some());
+    if has { usize::MAX } else { limit }
+}
+
+pub(crate) fn serves(
+    kind: Kind,
+    _: &Memory,
+    serves: bool,
+    packet: PacketType,
+    full: &dyn Fn() -> bool,
+) -> bool {
+    let request = matches!(
+        packet,
+        PacketType::Publish | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::Pingreq
+    );
+    serves && !(kind == Kind::FullWindowStopsService && request && full())
+}
+
+pub(crate) fn refused_is_received(kind: Kind, _: &Memory, received: bool) -> bool {
+    received || kind == Kind::RefusedIdentifierStuck
+}
+
+pub(crate) fn received(kind: Kind, memory: &Memory, packet_id: u16, expires_at: Option<Time>) {
+    if kind == Kind::ExpiredExchangeDropped {
+        let mut times = memory.times.borrow_mut();
+        match expires_at {
+            Some(at) => times.insert(packet_id, at),
+            None => times.remove(&packet_id),
+        };
+    }
+}
+
+pub(crate) fn answers_release(kind: Kind, memory: &Memory, answers: bool, packet_id: u16, now: Time) -> bool {
+    answers
+        && !(kind == Kind::ExpiredExchangeDropped
+            && memory.times.borrow_mut().remove(&packet_id).is_some_and(|at| at <= now))
+}
+
+pub(crate) fn redirects_at_once(kind: Kind, _: &Memory, redirects: bool, qos: QoS) -> bool {
+    redirects || (kind == Kind::SharedQos2RedirectedAtOnce && qos == QoS::ExactlyOnce)
+}
+
+pub(crate) fn refusal_redirects(kind: Kind, _: &Memory, redirects: bool) -> bool {
+    redirects || kind == Kind::SharedRefusedRedirected
+}
+
+pub(crate) fn closes_after_notice(kind: Kind, _: &Memory, closes: bool) -> bool {
+    closes && kind != Kind::DisconnectWithoutClose
+}
+
+pub(crate) fn refused_is_made(kind: Kind, _: &Memory, made: bool) -> bool {
+    made || kind == Kind::RefusedSubscriptionMade
+}
+
+pub(crate) fn answer_is_right(kind: Kind, _: &Memory, right: bool) -> bool {
+    right || kind == Kind::WrongAuthAnswerAccepted
 }

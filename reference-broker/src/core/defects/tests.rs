@@ -2,6 +2,7 @@
 //! And no defect cites a statement that does not exist.
 
 mod edges;
+mod statements;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -107,6 +108,14 @@ const PARTS: &[Part] = &[
     (&[], properties),
     (&[("maximum-qos", "1"), ("retain-available", "false")], errors),
     (&[], errors),
+    (
+        &[("maximum-qos", "1"), ("retain-available", "false"), ("topic-alias-maximum", "3")],
+        statements::limits,
+    ),
+    (&[("anonymous", "false"), ("user", "a:b")], statements::refusals),
+    (&[("access", "deny publish * denied"), ("access", "deny subscribe * hidden")], statements::exchanges),
+    (&[("diagnostics", "all"), ("explanation", statements::WORDS)], statements::words),
+    (&[("overlapping-subscriptions", "copy-per-match"), ("shared-choice", "first")], statements::copies),
 ];
 
 fn connects(exercise: &mut Exercise, version: ProtocolVersion) {
@@ -123,6 +132,7 @@ fn connects(exercise: &mut Exercise, version: ProtocolVersion) {
         connect("MQTT", level, 2 | 4 | 0x18, "c").bytes(properties).str("w").str("x").encoded(),
         connect("MQTT", level, 2 | 0x28, "d").encoded(),
         connect("MQTT", level, 0, "").encoded(),
+        connect("MQTT", level, 2, "e").bytes(&[0, 0]).encoded(),
         vec![0xC0, 0],
     ] {
         exercise.raw(version, &bytes);
@@ -561,8 +571,15 @@ fn errors(exercise: &mut Exercise, version: ProtocolVersion) {
         RawPacket::new(0x82).u16(1).bytes(properties).encoded(),
         vec![0xD0, 0],
         vec![0, 0],
+        vec![0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+        // The topic goes on behind the end.
+        RawPacket::new(0x30).u16(5).bytes(b"oth").encoded(),
+        RawPacket::new(0x82).u16(1).bytes(properties).u16(5).bytes(b"a").encoded(),
+        RawPacket::new(0x40).u16(1).bytes(&[0x92]).encoded(),
+        RawPacket::new(0x82).u16(1).bytes(&[2, 0x7F, 0]).str("a").bytes(&[0]).encoded(),
     ] {
         let other = exercise.connect(clean(version, "other"));
+        exercise.subscribe(other, &["#"], options(AtMostOnce), None);
         let client = exercise.connect(clean(version, "c"));
         exercise.world.send_bytes(client, &bytes);
         exercise.world.send(client, Packet::Pingreq);
