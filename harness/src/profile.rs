@@ -231,6 +231,18 @@ impl Profile {
         }
     }
 
+    /// What the profile says about a capability, in its claims or by what it provides; none if it is silent.
+    pub fn claim(&self, capability: Capability) -> Option<bool> {
+        match capability {
+            Capability::Persistence | Capability::ProcessControl | Capability::Configuration => {
+                Some(self.has(capability))
+            }
+            // Who gives a broker a port for it says that it listens there.
+            Capability::WebSocket if self.start.listens_for_websocket() => Some(self.has(capability)),
+            other => self.claims.get(&other).copied(),
+        }
+    }
+
     /// Whether the broker has a capability, as far as the profile knows. What is not mentioned is taken to be
     /// there, except what has to be provided for: persistence, a port for WebSocket, and a way to configure it.
     pub fn has(&self, capability: Capability) -> bool {
@@ -551,6 +563,11 @@ mod tests {
         let mosquitto = Profile::load("mosquitto").expect("it is there");
         assert!(reference.has(Capability::WebSocket));
         assert!(!mosquitto.has(Capability::Configuration) && mosquitto.has(Capability::Persistence));
+        assert_eq!(mosquitto.claim(Capability::WebSocket), Some(true));
+        assert_eq!(
+            (mosquitto.claim(Capability::Qos2), mosquitto.claim(Capability::Configuration)),
+            (None, Some(false))
+        );
     }
 
     #[test]

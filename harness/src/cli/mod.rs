@@ -4,6 +4,7 @@
 //! reached or started; 3 the harness failed; 4 nothing failed but something was inconclusive.
 
 mod coverage;
+mod discover;
 mod explain;
 mod prove;
 mod replay;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Replay scenarios against a broker and judge what happened
     Run(run::RunArguments),
+    /// What a broker has: versions, capabilities and limits, beside what is claimed for it
+    Discover(discover::DiscoverArguments),
     /// Evidence or a scenario again: the same history and verdict, or what differs
     Replay(replay::ReplayArguments),
     /// Which statements of the standards the suite judges, by which scenarios, and which not
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
     };
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Discover(arguments) => discover::discover(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),
         Command::Prove(arguments) => prove::prove(&arguments),

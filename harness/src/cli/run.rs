@@ -13,13 +13,14 @@ use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
 use crate::profile::Profile;
+use crate::report::capability::{brief, contradiction};
 use crate::report::console::{Tally, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
 use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
 use crate::session::{Job, Outcome, Selection, Stopwatch, jobs, run_simulated, simulated_options};
 use crate::verdict::{Verdict, verdict_of};
-use crate::world::live::{LiveCase, LiveOptions, LiveOutcome, Target};
+use crate::world::live::{Discovered, LiveCase, LiveOptions, LiveOutcome, Target};
 
 use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print, world};
 
@@ -64,6 +65,9 @@ pub struct RunArguments {
     /// Live world: skip what needs a longer wait
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     max_wait: u64,
+    /// Live world: do not ask the broker first what it has; what nobody denies is then taken to be there
+    #[arg(long)]
+    no_discovery: bool,
     /// Show every case, not only what did not pass
     #[arg(long, short)]
     verbose: bool,
@@ -101,6 +105,7 @@ struct Sink<'a> {
     results: Vec<json::CaseResult>,
     digests: Vec<Digest>,
     bar: ProgressBar,
+    discovered: Option<Discovered>,
     error: Option<String>,
 }
 
@@ -157,6 +162,9 @@ impl Sink<'_> {
         if let Some(websocket) = &self.arguments.websocket {
             command.push_str(&format!(" --websocket {}", quoted(websocket)));
         }
+        if self.arguments.no_discovery {
+            command.push_str(" --no-discovery");
+        }
         if let Some(defect) = &self.arguments.defect {
             command.push_str(&format!(" --defect {defect}"));
         }
@@ -207,6 +215,12 @@ impl Sink<'_> {
         for result in &self.results {
             summary.count(result.verdict);
         }
+        let discovered = self.discovered.unwrap_or_default();
+        let contradictions = discovered.contradictions();
+        let contradicted = discovered.fails();
+        let brief =
+            (self.arguments.verbose && !discovered.capabilities.is_empty()).then(|| brief(&discovered));
+        let shown: Vec<String> = contradictions.iter().map(contradiction).collect();
         let result = RunResult {
             schema: SCHEMA.into(),
             tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
@@ -217,6 +231,9 @@ impl Sink<'_> {
             digest: if self.world == WorldKind::Live { String::new() } else { digest.to_string() },
             partial,
             summary,
+            capabilities: discovered.capabilities,
+            facts: discovered.facts,
+            contradictions,
             results: self.results,
         };
         for format in &self.arguments.format {
@@ -227,7 +244,13 @@ impl Sink<'_> {
                 self.error = Some(format!("cannot write {path}: {error}"));
             }
         }
+        for line in brief.iter().chain(&shown) {
+            print(line);
+        }
         print(self.tally.summary().trim_end());
+        if contradicted {
+            print("a capability that the broker is said to have is not there or does not work: see above");
+        }
         if self.world == WorldKind::Live {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
         } else {
@@ -244,6 +267,9 @@ impl Sink<'_> {
             return HARNESS;
         }
         let code = self.tally.exit_code();
+        if contradicted && code != HARNESS {
+            return 1;
+        }
         if partial && code == 0 { 4 } else { code }
     }
 }
@@ -323,6 +349,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
         results: Vec::new(),
         digests: Vec::new(),
         bar,
+        discovered: None,
         error: None,
     };
     if kind == WorldKind::Live {
@@ -336,31 +363,42 @@ pub fn run(arguments: &RunArguments) -> u8 {
     sink.finish(false, watch.elapsed().as_secs_f64())
 }
 
+/// The broker that the arguments name, or what is wrong with them.
+pub(super) fn target(
+    profile: Option<&str>,
+    broker: Option<&str>,
+    websocket: Option<&str>,
+) -> Result<Target, u8> {
+    if let Some(wanted) = profile {
+        return match Profile::load(wanted) {
+            Ok(profile) => Ok(Target::Profile(Box::new(profile))),
+            Err(error) => {
+                complain(&error.render(super::colour()));
+                Err(USAGE)
+            }
+        };
+    }
+    let target = Target::from_url(broker.unwrap_or_default());
+    let target = match websocket {
+        Some(websocket) => target.and_then(|target| target.and_websocket(websocket)),
+        None => target,
+    };
+    target.map_err(|error| {
+        complain(&format!("error: {error}"));
+        USAGE
+    })
+}
+
 /// The live world: a broker that a profile starts, or one that is there.
 fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
     let arguments = sink.arguments;
-    let target = match (&arguments.profile, &arguments.broker) {
-        (Some(wanted), _) => match Profile::load(wanted) {
-            Ok(profile) => Target::Profile(Box::new(profile)),
-            Err(error) => {
-                complain(&error.render(super::colour()));
-                return USAGE;
-            }
-        },
-        (None, url) => {
-            let target = Target::from_url(url.as_deref().unwrap_or_default());
-            let target = match &arguments.websocket {
-                Some(websocket) => target.and_then(|target| target.and_websocket(websocket)),
-                None => target,
-            };
-            match target {
-                Ok(target) => target,
-                Err(error) => {
-                    complain(&format!("error: {error}"));
-                    return USAGE;
-                }
-            }
-        }
+    let target = match target(
+        arguments.profile.as_deref(),
+        arguments.broker.as_deref(),
+        arguments.websocket.as_deref(),
+    ) {
+        Ok(target) => target,
+        Err(code) => return code,
     };
     let cases = sink
         .jobs
@@ -378,6 +416,7 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
         brokers: arguments.jobs.unwrap_or(defaults.brokers).min(defaults.brokers),
         nonce: nonce(),
         max_wait: Duration::from_secs(arguments.max_wait),
+        discovery: !arguments.no_discovery,
         judge: &|plan, played| verdict_of(&check(plan, &played.history)),
         ..defaults
     };
@@ -418,6 +457,7 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
             if !done.broker.is_empty() {
                 sink.broker = done.broker;
             }
+            sink.discovered = done.discovered;
             if let Some(lost) = &done.lost {
                 complain(&format!("error: {lost}"));
             }
@@ -466,7 +506,7 @@ fn live_reason(found: &LiveOutcome) -> Option<String> {
     clippy::disallowed_methods,
     reason = "the live world takes place in real time"
 )]
-fn nonce() -> u64 {
+pub(super) fn nonce() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40
 }
@@ -492,6 +532,7 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         defect: None,
         set: Vec::new(),
         max_wait: 60,
+        no_discovery: false,
         verbose,
     })
 }

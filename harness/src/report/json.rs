@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{Job, Outcome};
 use crate::verdict::{Finding, Verdict};
+use crate::world::live::{CapabilityRow, Contradiction, Discovered, FactRow};
 
 /// The version of this format.
 pub const SCHEMA: &str = "assay-run/1";
@@ -97,8 +98,49 @@ pub struct RunResult {
     pub partial: bool,
     /// How many of each verdict.
     pub summary: Summary,
+    /// What the broker has, as far as that is claimed and was found; empty in a simulated world.
+    #[serde(default)]
+    pub capabilities: Vec<CapabilityRow>,
+    /// What else the broker told about itself.
+    #[serde(default)]
+    pub facts: Vec<FactRow>,
+    /// Where claims and findings differ.
+    #[serde(default)]
+    pub contradictions: Vec<Contradiction>,
     /// Every scenario-case, in the order of the suite.
     pub results: Vec<CaseResult>,
+}
+
+/// The version of the format of [`Discovery`].
+pub const DISCOVERY_SCHEMA: &str = "assay-discovery/1";
+
+/// What `assay discover` found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Discovery {
+    /// The format of this file.
+    pub schema: String,
+    /// The program and its version.
+    pub tool: String,
+    /// The broker.
+    pub broker: String,
+    /// What the broker has, as far as that is claimed and was found.
+    pub capabilities: Vec<CapabilityRow>,
+    /// What else the broker told about itself.
+    pub facts: Vec<FactRow>,
+    /// Where claims and findings differ.
+    pub contradictions: Vec<Contradiction>,
+}
+
+/// What was found about a broker, for a file.
+pub fn discovery(broker: &str, discovered: &Discovered) -> Discovery {
+    Discovery {
+        schema: DISCOVERY_SCHEMA.into(),
+        tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
+        broker: broker.into(),
+        capabilities: discovered.capabilities.clone(),
+        facts: discovered.facts.clone(),
+        contradictions: discovered.contradictions(),
+    }
 }
 
 /// The row of one outcome.

@@ -2,6 +2,7 @@
 //!
 //! Never the case: a verdict that is made here, knowledge of a checker.
 
+pub mod capability;
 pub mod console;
 pub mod coverage;
 pub mod json;

@@ -9,16 +9,23 @@
 //! is run again with a broker to itself; the one that kills that broker too is named, and the others are judged
 //! by their second run. A case that fails is run three more times before anyone calls it a deviation.
 //!
-//! * [`process`]: the broker's process.  * [`probe`]: is it there, and clearing up.  * [`sort`]: which case
-//!   runs how.  * `session`: the run itself.
+//! Before the first case the broker is asked what it has ([`discover`]), unless the caller knows better; that and
+//! the profile's claims decide what is skipped.
+//!
+//! * [`process`]: the broker's process.  * `talk`: a connection outside of any plan.  * [`probe`]: is it there,
+//!   and clearing up.  * `discovery`: what it has.  * `discovered`: that, beside what is claimed.  * [`sort`]: which
+//!   case runs how.  * `session`: the run itself.
 //!
 //! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
 //! interrupted, which the summary says), a wait without an end.
 
+mod discovered;
+mod discovery;
 mod probe;
 mod process;
 mod session;
 mod sort;
+mod talk;
 
 use std::fmt;
 use std::io;
@@ -40,6 +47,9 @@ use crate::verdict::{Verdict, verdict_of};
 use super::Played;
 use super::drive::Wire;
 
+pub use discovered::{
+    CapabilityRow, Claimed, Contradiction, ContradictionWeight, Discovered, FactRow, Found,
+};
 pub use process::StartError;
 
 /// What is tested.
@@ -151,6 +161,16 @@ impl Target {
         }
     }
 
+    /// What is said about a capability by who names the broker; none if nothing is.
+    pub fn claim(&self, capability: Capability) -> Option<bool> {
+        match self {
+            Target::Address { websocket, .. } => {
+                (capability == Capability::WebSocket && websocket.is_some()).then_some(true)
+            }
+            Target::Profile(profile) => profile.claim(capability),
+        }
+    }
+
     fn credentials(&self) -> Option<&Credentials> {
         match self {
             Target::Address { credentials, .. } => credentials.as_ref(),
@@ -206,6 +226,8 @@ pub struct LiveOptions<'a> {
     pub stage: StageOptions,
     /// How often a case that fails is run again.
     pub reruns: usize,
+    /// Whether the broker is asked first what it has.
+    pub discovery: bool,
     /// Where the brokers' output goes; a temporary folder, kept if something went wrong, if not given.
     pub logs: Option<PathBuf>,
     /// The `assay` command for profiles that start it; this executable if not given.
@@ -226,6 +248,7 @@ impl fmt::Debug for LiveOptions<'_> {
             .field("tolerance", &self.tolerance)
             .field("stage", &self.stage)
             .field("reruns", &self.reruns)
+            .field("discovery", &self.discovery)
             .field("logs", &self.logs)
             .finish_non_exhaustive()
     }
@@ -247,6 +270,7 @@ impl Default for LiveOptions<'_> {
                 ..StageOptions::default()
             },
             reruns: 3,
+            discovery: true,
             logs: None,
             assay: None,
             interrupted: Arc::new(AtomicBool::new(false)),
@@ -317,6 +341,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// The broker and what it says about its version.
     pub broker: String,
+    /// What the broker was found to have; none if it was not asked.
+    pub discovered: Option<Discovered>,
     /// Where the brokers' output is, if it was kept.
     pub logs: Option<PathBuf>,
     /// Ends of the broker that no single case could be made to repeat.
@@ -352,6 +378,15 @@ pub enum LiveError {
         /// What was given.
         url: String,
     },
+    /// The broker answers, and lets no client of any version in.
+    Unwelcome {
+        /// The broker.
+        name: String,
+        /// The answer to a CONNECT of each version.
+        answers: Vec<(ProtocolVersion, String)>,
+        /// Whether a User Name was presented.
+        credentials: bool,
+    },
     /// The profile's broker does not start.
     Start(StartError),
     /// A scenario that cannot be made concrete.
@@ -376,6 +411,19 @@ impl fmt::Display for LiveError {
             LiveError::Silent { url } => {
                 write!(f, "{url} accepts connections, but nothing there answers a CONNECT with a CONNACK")
             }
+            LiveError::Unwelcome { name, answers, credentials } => {
+                write!(f, "{name} accepts no client: ")?;
+                for (number, (version, answer)) in answers.iter().enumerate() {
+                    write!(f, "{}{version}: {answer}", if number > 0 { "; " } else { "" })?;
+                }
+                match credentials {
+                    true => write!(f, " (with the user name and password that were given)"),
+                    false => write!(
+                        f,
+                        " (no user name was presented: mqtt://user:password@host:port, or `credentials` in a profile)"
+                    ),
+                }
+            }
             LiveError::Start(error) => error.fmt(f),
             LiveError::Plan { case, problems } => {
                 write!(f, "{case} cannot be made concrete:")?;
@@ -387,6 +435,14 @@ impl fmt::Display for LiveError {
 }
 
 impl std::error::Error for LiveError {}
+
+/// Finds out what a broker has: its name with what it says about its version, and what was found.
+///
+/// # Errors
+/// [`LiveError`], if it cannot be started or reached, or accepts no client.
+pub fn discover(target: &Target, options: &LiveOptions<'_>) -> Result<(String, Discovered), LiveError> {
+    session::discover(target, options)
+}
 
 /// Asks a broker all cases. `each` gets every outcome as soon as it is known, in no particular order.
 ///

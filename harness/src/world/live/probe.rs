@@ -2,21 +2,16 @@
 //!
 //! Never the case: a fact in a history, a wait without an end.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reference_broker::codec::{
-    Connect, Packet, PacketType, Properties, PropertyId, ProtocolVersion, Publish, QoS, encode, next_frame,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, QoS};
 
 use crate::history::{Fact, History, whole_packet};
 use crate::profile::Credentials;
+
+use super::talk::{Message, Talk, Trouble};
 
 /// How long a single answer is awaited.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,75 +27,6 @@ pub(super) enum Probe {
     Silent,
 }
 
-/// A connection on which packets are exchanged one after the other.
-struct Talk {
-    stream: TcpStream,
-    version: ProtocolVersion,
-    buffer: Vec<u8>,
-}
-
-impl Talk {
-    async fn open(address: SocketAddr, version: ProtocolVersion) -> io::Result<Talk> {
-        let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
-        stream.set_nodelay(true)?;
-        Ok(Talk { stream, version, buffer: Vec::new() })
-    }
-
-    async fn send(&mut self, packet: &Packet<'_>) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        encode(packet, self.version, &mut bytes).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        timeout(PATIENCE, self.stream.write_all(&bytes)).await?
-    }
-
-    /// Waits for a packet of this type and drops what comes before it.
-    async fn wait_for(&mut self, wanted: PacketType) -> io::Result<()> {
-        timeout(PATIENCE, async {
-            loop {
-                match next_frame(&self.buffer, None) {
-                    Ok(Some(frame)) => {
-                        let (kind, len) = (frame.packet_type(), frame.len());
-                        self.buffer.drain(..len);
-                        if kind == Some(wanted) {
-                            return Ok(());
-                        }
-                    }
-                    Ok(None) => {
-                        if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                            return Err(io::ErrorKind::UnexpectedEof.into());
-                        }
-                    }
-                    Err(_) => return Err(io::ErrorKind::InvalidData.into()),
-                }
-            }
-        })
-        .await?
-    }
-
-    async fn connect(&mut self, client_id: &str, credentials: Option<&Credentials>) -> io::Result<()> {
-        let connect = Connect {
-            version: self.version,
-            clean_start: true,
-            keep_alive: 60,
-            properties: Properties::new(),
-            client_id: Cow::Borrowed(client_id),
-            will: None,
-            user_name: credentials.map(|it| Cow::Borrowed(it.user_name.as_str())),
-            password: credentials.map(|it| Cow::Borrowed(it.password.as_bytes())),
-        };
-        self.send(&Packet::Connect(Box::new(connect))).await?;
-        self.wait_for(PacketType::Connack).await
-    }
-
-    async fn leave(mut self) -> io::Result<()> {
-        let disconnect = reference_broker::codec::Disconnect {
-            reason: reference_broker::codec::ReasonCode::SUCCESS,
-            properties: Properties::new(),
-        };
-        self.send(&Packet::Disconnect(disconnect)).await?;
-        self.stream.shutdown().await
-    }
-}
-
 /// Asks a broker with a CONNECT of this version.
 pub(super) async fn probe(
     address: SocketAddr,
@@ -108,11 +34,12 @@ pub(super) async fn probe(
     client_id: &str,
     credentials: Option<&Credentials>,
 ) -> Probe {
-    let Ok(mut talk) = Talk::open(address, version).await else { return Probe::Refuses };
-    if talk.connect(client_id, credentials).await.is_err() {
-        return Probe::Silent;
+    let Ok(mut talk) = Talk::open(address, version, PATIENCE).await else { return Probe::Refuses };
+    match talk.connect(client_id, credentials).await {
+        Ok(_) => talk.leave().await,
+        Err(fault) if matches!(fault.trouble, Trouble::Rejected(_) | Trouble::StrangeConnack) => {}
+        Err(_) => return Probe::Silent,
     }
-    let _ = talk.leave().await;
     Probe::Answers
 }
 
@@ -124,6 +51,11 @@ pub(super) struct Traces {
 }
 
 impl Traces {
+    /// Retained messages on these topics.
+    pub(super) fn retained(topics: impl IntoIterator<Item = String>) -> Traces {
+        Traces { retained: topics.into_iter().collect(), ..Traces::default() }
+    }
+
     /// Reads from a history what was left.
     pub(super) fn of(history: &History, versions: impl Fn(u32) -> ProtocolVersion) -> Traces {
         let mut traces = Traces::default();
@@ -164,38 +96,29 @@ impl Traces {
     pub(super) async fn clear(self, address: SocketAddr, client_id: &str, credentials: Option<&Credentials>) {
         // Ending a session may publish its will, so retained messages come last.
         for (session, version) in self.sessions {
-            if let Ok(mut talk) = Talk::open(address, version).await
+            if let Ok(mut talk) = Talk::open(address, version, PATIENCE).await
                 && talk.connect(&session, credentials).await.is_ok()
             {
-                let _ = talk.leave().await;
+                talk.leave().await;
             }
         }
         if self.retained.is_empty() {
             return;
         }
-        for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
-            let Ok(mut talk) = Talk::open(address, version).await else { return };
+        for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
+            let Ok(mut talk) = Talk::open(address, version, PATIENCE).await else { return };
             if talk.connect(client_id, credentials).await.is_err() {
                 continue;
             }
             for topic in &self.retained {
-                let empty = Publish {
-                    dup: false,
-                    qos: QoS::AtMostOnce,
-                    retain: true,
-                    topic: Cow::Borrowed(topic.as_str()),
-                    packet_id: None,
-                    properties: Properties::new(),
-                    payload: Cow::Borrowed(b""),
-                };
-                if talk.send(&Packet::Publish(empty)).await.is_err() {
+                let empty = Message { topic, payload: "", qos: QoS::AtMostOnce, retain: true, alias: None };
+                if talk.publish(empty).await.is_err() {
                     return;
                 }
             }
             // The answer says that the broker has read what came before.
-            let _ = talk.send(&Packet::Pingreq).await;
-            let _ = talk.wait_for(PacketType::Pingresp).await;
-            let _ = talk.leave().await;
+            let _ = talk.ping().await;
+            talk.leave().await;
             return;
         }
     }

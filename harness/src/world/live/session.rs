@@ -24,9 +24,11 @@ use crate::verdict::{Finding, Verdict, Weight};
 use crate::world::Played;
 use crate::world::drive::{Control, Reporter, drive};
 
+use super::discovered::Discovered;
+use super::discovery::{Site, discover as discover_at};
 use super::probe::{Probe, Traces, probe};
 use super::process::{Server, Yard, version_of};
-use super::sort::{Place, place};
+use super::sort::{Place, needs, place};
 use super::{
     Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, Tcp, crash_of,
 };
@@ -79,32 +81,8 @@ pub(super) fn run(
             reruns: 0,
         }));
     }
-    let logs = Logs::new(options.logs.clone()).map_err(LiveError::System)?;
-    allow_many_sockets();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
-    // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
-    let local = LocalSet::new();
-    local.block_on(&runtime, async {
-        let session = Session {
-            target,
-            options,
-            each,
-            slots,
-            shared,
-            alone,
-            rounds: VecDeque::new(),
-            yard: None,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            server: None,
-            running: JoinSet::new(),
-            beside: 0,
-            apart: 0,
-            deaths: Vec::new(),
-            summary: Summary { broker: target.name().to_string(), ..Summary::default() },
-            interrupted: Rc::new(Cell::new(false)),
-            logs,
-        };
+    in_the_real_world(async {
+        let session = Session { slots, shared, alone, ..Session::new(target, options, each)? };
         for outcome in skipped {
             (session.each)(outcome);
         }
@@ -122,6 +100,34 @@ fn allow_many_sockets() {
         // With fewer, connections that cannot be opened say so.
         let _ = setrlimit(Resource::Nofile, limit);
     }
+}
+
+pub(super) fn discover(
+    target: &Target,
+    options: &LiveOptions<'_>,
+) -> Result<(String, Discovered), LiveError> {
+    in_the_real_world(async {
+        let mut nobody = |_| {};
+        let mut session = Session::new(target, options, &mut nobody)?;
+        let found = match session.begin().await {
+            Ok(()) => session.discover().await,
+            Err(error) => Err(error),
+        };
+        let summary = session.end().await;
+        found?;
+        let interrupted = || LiveError::System(std::io::ErrorKind::Interrupted.into());
+        Ok((summary.broker, summary.discovered.ok_or_else(interrupted)?))
+    })
+}
+
+/// Runs a session to its end.
+fn in_the_real_world<T>(session: impl Future<Output = Result<T, LiveError>>) -> Result<T, LiveError> {
+    allow_many_sockets();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
+    // Tasks hold processes and sockets; the set is dropped, and they with it, before the runtime is.
+    let local = LocalSet::new();
+    local.block_on(&runtime, session)
 }
 
 /// An outcome of which nothing is known.
@@ -244,11 +250,67 @@ struct Session<'s, 'o> {
     logs: Logs,
 }
 
-impl Session<'_, '_> {
+impl<'s, 'o> Session<'s, 'o> {
+    /// A session without cases.
+    fn new(
+        target: &'s Target,
+        options: &'s LiveOptions<'o>,
+        each: &'s mut dyn FnMut(LiveOutcome),
+    ) -> Result<Session<'s, 'o>, LiveError> {
+        Ok(Session {
+            target,
+            options,
+            each,
+            slots: Vec::new(),
+            shared: VecDeque::new(),
+            alone: VecDeque::new(),
+            rounds: VecDeque::new(),
+            yard: None,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            server: None,
+            running: JoinSet::new(),
+            beside: 0,
+            apart: 0,
+            deaths: Vec::new(),
+            summary: Summary { broker: target.name().to_string(), ..Summary::default() },
+            interrupted: Rc::new(Cell::new(false)),
+            logs: Logs::new(options.logs.clone()).map_err(LiveError::System)?,
+        })
+    }
+
     async fn run(mut self) -> Result<Summary, LiveError> {
         if self.slots.is_empty() {
             return Ok(self.end().await);
         }
+        self.begin().await?;
+        if self.options.discovery {
+            self.discover().await?;
+            self.leave_out();
+        }
+        if self.shared.is_empty() {
+            self.server = None;
+        }
+        while !self.is_interrupted() {
+            self.fill().await;
+            match timeout(GLANCE, self.running.join_next()).await {
+                Err(_) => {}
+                Ok(None) if self.shared.is_empty() && self.alone.is_empty() && self.rounds.is_empty() => {
+                    break;
+                }
+                Ok(None) => {}
+                Ok(Some(Ok(done))) => self.take(done),
+                Ok(Some(Err(error))) => {
+                    if error.is_panic() {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+            }
+        }
+        Ok(self.end().await)
+    }
+
+    /// Starts the broker, or finds it.
+    async fn begin(&mut self) -> Result<(), LiveError> {
         if let Target::Profile(profile) = self.target {
             let assay = match &self.options.assay {
                 Some(path) => path.clone(),
@@ -268,10 +330,7 @@ impl Session<'_, '_> {
                     Some(Ok(server)) => self.server = Some(server),
                     // The end of the output is in the message.
                     Some(Err(error)) => return Err(LiveError::Start(error)),
-                    None => return Ok(self.end().await),
-                }
-                if self.shared.is_empty() {
-                    self.server = None;
+                    None => {}
                 }
             }
             Target::Address { url, addresses, .. } => match self.find(addresses).await {
@@ -280,23 +339,73 @@ impl Session<'_, '_> {
                 Err(_) => return Err(LiveError::Silent { url: url.clone() }),
             },
         }
-        while !self.is_interrupted() {
-            self.fill().await;
-            match timeout(GLANCE, self.running.join_next()).await {
-                Err(_) => {}
-                Ok(None) if self.shared.is_empty() && self.alone.is_empty() && self.rounds.is_empty() => {
-                    break;
-                }
-                Ok(None) => {}
-                Ok(Some(Ok(done))) => self.take(done),
-                Ok(Some(Err(error))) => {
-                    if error.is_panic() {
-                        std::panic::resume_unwind(error.into_panic());
-                    }
-                }
+        Ok(())
+    }
+
+    /// Finds out what the broker has.
+    async fn discover(&mut self) -> Result<(), LiveError> {
+        let place = self.target.websocket_place();
+        let (address, websocket) = match (&self.server, self.target) {
+            (Some(server), _) => {
+                let Tcp { address, websocket } = server.wire();
+                (address, websocket)
+            }
+            (None, Target::Address { websocket, .. }) => {
+                (self.address, websocket.as_ref().map(|(address, _)| *address))
+            }
+            // Interrupted before it had started.
+            (None, Target::Profile(_)) => return Ok(()),
+        };
+        let site = Site {
+            address,
+            websocket: websocket.map(|address| (address, place)),
+            credentials: self.target.credentials().cloned(),
+            nonce: self.options.nonce,
+        };
+        let found = discover_at(&site, |capability| self.target.claim(capability));
+        match self.unless_interrupted(found).await {
+            Some(Ok(found)) => self.summary.discovered = Some(found),
+            Some(Err(answers)) => {
+                return Err(LiveError::Unwelcome {
+                    name: self.target.name().to_string(),
+                    answers: answers
+                        .into_iter()
+                        .map(|(version, fault)| (version, fault.to_string()))
+                        .collect(),
+                    credentials: site.credentials.is_some(),
+                });
+            }
+            None => {}
+        }
+        // What killed it in all innocence is what the cases will find out.
+        if self.server.as_ref().is_some_and(|server| server.has_died()) {
+            match self.start().await {
+                Some(Ok(server)) => self.server = Some(server),
+                Some(Err(error)) => return Err(LiveError::Start(error)),
+                None => {}
             }
         }
-        Ok(self.end().await)
+        Ok(())
+    }
+
+    /// Hands out the cases that need what the broker was found not to have.
+    fn leave_out(&mut self) {
+        let Some(discovered) = &self.summary.discovered else { return };
+        for slot in &mut self.slots {
+            let reason = slot.as_ref().and_then(|slot| {
+                let mut needs = needs(&slot.plan).into_iter();
+                needs.find_map(|capability| discovered.obstacle(capability, self.target.name()))
+            });
+            if let Some(reason) = reason
+                && let Some(slot) = slot.take()
+            {
+                let plan = Rc::unwrap_or_clone(slot.plan);
+                (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
+            }
+        }
+        let slots = &self.slots;
+        self.shared.retain(|(number, _)| slots[*number].is_some());
+        self.alone.retain(|(number, _)| slots[*number].is_some());
     }
 
     /// Ends the run; what is known is handed out.

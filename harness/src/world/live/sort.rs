@@ -63,16 +63,7 @@ fn obstacle(case: &LiveCase, plan: &Plan, target: &Target, options: &LiveOptions
         let names: Vec<&str> = worlds.iter().map(|world| world.name()).collect();
         return Some(format!("the scenario runs in {} only", names.join(" and ")));
     }
-    let versions = std::iter::once(plan.version).chain(plan.clients.iter().map(|client| client.version));
-    let mut needs: Vec<Capability> = versions.map(capability_of).collect();
-    needs.extend(&plan.needs);
-    if plan.steps.iter().any(|step| matches!(step.act, StepAct::Broker(_))) {
-        needs.push(Capability::ProcessControl);
-    }
-    if !plan.config.is_empty() {
-        needs.push(Capability::Configuration);
-    }
-    if let Some(absent) = needs.into_iter().find(|capability| !target.has(*capability)) {
+    if let Some(absent) = needs(plan).into_iter().find(|capability| !target.has(*capability)) {
         return Some(format!("needs {}, which {} does not have", absent.name(), target.name()));
     }
     let span = shortest_span(plan);
@@ -84,6 +75,20 @@ fn obstacle(case: &LiveCase, plan: &Plan, target: &Target, options: &LiveOptions
         ));
     }
     None
+}
+
+/// What a broker has to have for a plan.
+pub(super) fn needs(plan: &Plan) -> Vec<Capability> {
+    let versions = std::iter::once(plan.version).chain(plan.clients.iter().map(|client| client.version));
+    let mut needs: Vec<Capability> = versions.map(capability_of).collect();
+    needs.extend(&plan.needs);
+    if plan.steps.iter().any(|step| matches!(step.act, StepAct::Broker(_))) {
+        needs.push(Capability::ProcessControl);
+    }
+    if !plan.config.is_empty() {
+        needs.push(Capability::Configuration);
+    }
+    needs
 }
 
 fn capability_of(version: ProtocolVersion) -> Capability {
