@@ -13,7 +13,7 @@ use crate::check::check;
 use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
 use crate::profile::Profile;
-use crate::report::console::{Tally, failure, line};
+use crate::report::console::{Tally, choices, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
 use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
@@ -64,9 +64,12 @@ pub struct RunArguments {
     /// Live world: skip what needs a longer wait
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     max_wait: u64,
-    /// Show every case, not only what did not pass
+    /// Show every case, not only what did not pass, and the implementation choices
     #[arg(long, short)]
     verbose: bool,
+    /// Show what the broker chose where the standard leaves it open
+    #[arg(long)]
+    choices: bool,
 }
 
 /// The settings of the reference broker that the arguments ask for.
@@ -217,6 +220,7 @@ impl Sink<'_> {
             digest: if self.world == WorldKind::Live { String::new() } else { digest.to_string() },
             partial,
             summary,
+            choices: json::choices(&self.results),
             results: self.results,
         };
         for format in &self.arguments.format {
@@ -228,6 +232,9 @@ impl Sink<'_> {
             }
         }
         print(self.tally.summary().trim_end());
+        if self.arguments.choices || self.arguments.verbose {
+            print(choices(&result.choices).trim_end());
+        }
         if self.world == WorldKind::Live {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
         } else {
@@ -493,6 +500,7 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         set: Vec::new(),
         max_wait: 60,
         verbose,
+        choices: false,
     })
 }
 
