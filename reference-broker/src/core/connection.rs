@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{DisconnectBeforeClose, DupOnQos0, SurplusBytes, TakeoverNotice, WillOnShutdown};
+use super::config::{
+    DisconnectBeforeClose, DupOnQos0, NonMinimalLength, SurplusBytes, TakeoverNotice, WillOnShutdown,
+};
 use super::connect::Pending;
 use super::seam::Sending;
 use super::session::{NEVER, SessionId};
@@ -14,7 +16,7 @@ use super::will::after;
 use super::{Broker, ConnectionId, Output, Time};
 use crate::codec::{
     DecodeError, Disconnect, Frame, FrameError, Header, Packet, PacketType, PropertyId, ProtocolVersion,
-    Rule, decode_frame, next_frame,
+    Rule, decode_frame, next_frame, next_frame_of_any_form,
 };
 
 /// How far a connection has come.
@@ -112,7 +114,11 @@ impl Broker {
         let limit = self.seam.read_limit(Some(self.config.maximum_packet_size.0));
         let mut at = 0;
         while self.connections.contains_key(&id) {
-            match next_frame(&bytes[at..], limit) {
+            let next = match self.config.non_minimal_length {
+                NonMinimalLength::Close => next_frame(&bytes[at..], limit),
+                NonMinimalLength::Tolerate => next_frame_of_any_form(&bytes[at..], limit),
+            };
+            match next {
                 Ok(Some(frame)) => {
                     at += frame.len();
                     self.take_frame(id, frame);
