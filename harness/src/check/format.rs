@@ -49,7 +49,7 @@ impl Format {
             What::Received(on, packet, range) => self.packet(*on, packet, range.len, seen.event, out),
             // Only the first place is telling: behind it the stream may be out of step.
             // The form of a CONNACK for a version that nobody speaks is not defined.
-            What::ReceivedGarbage(on, [0x20, ..]) if !self.limits.get(on.link).is_some() => {}
+            What::ReceivedGarbage(on, [0x20, ..]) if self.limits.get(on.link).is_none() => {}
             What::ReceivedGarbage(on, bytes) if self.garbled.insert(on.link) => {
                 garbage(*on, bytes, seen.event, out);
             }

@@ -75,7 +75,7 @@ fn spoken(plan: &Plan) -> Vec<(RequirementId, bool)> {
     for demand in &plan.verify {
         speaks(&demand.judges);
     }
-    let named = plan.requirements.iter().cloned().map(|id| (id.clone(), all || ids.contains(&id)));
+    let named = plan.requirements.iter().map(|id| (id.clone(), all || ids.contains(id)));
     let mut list: Vec<_> = named.collect();
     list.extend(ids.iter().filter(|id| !plan.requirements.contains(id)).map(|id| (id.clone(), true)));
     list

@@ -284,7 +284,6 @@ impl Network {
         let settings = self.clients[line.client];
         let (way, other) = (settings[index(towards)], settings[index(back(towards))]);
         let flow = &mut line.flows[index(towards)];
-        if way.partitioned || other.partitioned || way.loss > 0 {}
         if way.partitioned {
             flow.stalled.push(piece);
             flow.unacknowledged_since.get_or_insert(now);
