@@ -168,6 +168,15 @@ choice! {
     }
 }
 choice! {
+    /// Deliveries that a client of 3.1 or 3.1.1 does not acknowledge while it is connected.
+    LiveRetransmission: "never or periodic" {
+        /// Sent again on the next connection only.
+        Never = "never",
+        /// Sent again from time to time, with DUP 1. 5.0 forbids it.
+        Periodic = "periodic",
+    }
+}
+choice! {
     /// A QoS 2 PUBLISH that is repeated on the same connection in 5.0.
     RepeatedQos2Publish: "pubrec, pubrec-0x91 or close" {
         /// PUBREC again.

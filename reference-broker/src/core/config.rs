@@ -169,6 +169,7 @@ config! {
     retained_overlap: RetainedOverlap = RetainedOverlap::CopyPerFilter, "retained-overlap", "Retained messages that several filters of one SUBSCRIBE match (R-22).";
     overlapping_subscriptions: OverlappingSubscriptions = OverlappingSubscriptions::OneCopy, "overlapping-subscriptions", "Copies for overlapping subscriptions (R-23).";
     dup_on_qos0: DupOnQos0 = DupOnQos0::Close, "dup-on-qos0", "DUP 1 with QoS 0 (R-26).";
+    live_retransmission: LiveRetransmission = LiveRetransmission::Never, "live-retransmission", "Deliveries that a connected client of 3.1.1 does not acknowledge (R-27).";
     repeated_qos2_publish: RepeatedQos2Publish = RepeatedQos2Publish::Pubrec, "repeated-qos2-publish", "A repeated QoS 2 PUBLISH in 5.0 (R-28).";
     unknown_identifier: UnknownIdentifier = UnknownIdentifier::Answer92, "unknown-identifier", "PUBREC or PUBREL with an unknown identifier (R-30).";
     unauthorised_publish: UnauthorisedPublish = UnauthorisedPublish::Ack87, "unauthorised-publish", "PUBLISH to a topic that is denied (R-33).";

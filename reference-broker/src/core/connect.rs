@@ -370,6 +370,7 @@ impl Broker {
             connection.timer = Some(due);
             self.timers.arm(due, Timer::Silence(id));
         }
+        self.plan_to_send_again(id);
     }
 
     /// The keep alive in force, in seconds (MQTT-3.2.2-22).

@@ -50,6 +50,7 @@ variants! {
     "retained-one-in-all" "R-22" ["retained-overlap" = "one-in-all"] "Overlapping filters of one SUBSCRIBE get one copy of a retained message."
     "copy-per-match" "R-23" ["overlapping-subscriptions" = "copy-per-match"] "Overlapping subscriptions get a copy each."
     "dup-on-qos0-tolerated" "R-26" ["dup-on-qos0" = "tolerate"] "DUP 1 with QoS 0 is tolerated."
+    "live-retransmission" "R-27" ["live-retransmission" = "periodic"] "In 3.1.1 an unacknowledged delivery is sent again every ten seconds."
     "repeated-qos2-pubrec-0x91" "R-28" ["repeated-qos2-publish" = "pubrec-0x91"] "A QoS 2 PUBLISH repeated on a live connection gets PUBREC 0x91."
     "repeated-qos2-close" "R-28" ["repeated-qos2-publish" = "close"] "A QoS 2 PUBLISH repeated on a live connection closes it."
     "unknown-identifier-0x00" "R-30" ["unknown-identifier" = "answer-0x00"] "An unknown identifier is answered with 0x00."
