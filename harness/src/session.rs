@@ -7,13 +7,13 @@ use std::time::Duration;
 use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::{Config, Time};
 
-use crate::check::{always_on, check, judged};
+use crate::check::{always_on, judge, judged};
 use crate::history::{Digest, History};
 use crate::network::Random;
 use crate::requirement::RequirementId;
 use crate::run::StageOptions;
 use crate::scenario::{Capability, Plan, PlanOptions, Scenario, Suite, WorldKind};
-use crate::verdict::{Finding, Verdict, Weight, verdict_of};
+use crate::verdict::{Finding, Recorded, Verdict, Weight, verdict_of};
 use crate::world::{self, Played};
 
 /// One scenario-case in one protocol version.
@@ -46,6 +46,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// The statements that the run judged: a step, a verification or a checker spoke of them.
     pub statements: Vec<RequirementId>,
+    /// The implementation choices that the run showed, each value once.
+    pub choices: Vec<Recorded>,
     /// What happened.
     pub history: History,
     /// The fingerprint of the history.
@@ -66,6 +68,7 @@ impl Outcome {
             reason: reason.into(),
             findings: Vec::new(),
             statements: Vec::new(),
+            choices: Vec::new(),
             history: History::default(),
             digest: Digest::default(),
             real: Duration::ZERO,
@@ -75,25 +78,26 @@ impl Outcome {
 
     /// A job that was played, judged by its history alone.
     pub fn judged(index: usize, plan: Plan, history: History, real: Duration) -> Outcome {
-        let findings = check(&plan, &history);
-        Outcome::concluded(index, plan, history, findings, real)
+        let (findings, recorded) = judge(&plan, &history);
+        Outcome::concluded(index, plan, Played { history, findings, recorded }, real)
     }
 
     /// A job that was played just now. What its own judge found on the way is what another one would find in the
     /// history (a test holds them to that), so it is not asked again.
-    fn played(index: usize, plan: Plan, played: Played, real: Duration) -> Outcome {
-        let mut findings = played.findings;
-        findings.extend(always_on(&plan, &played.history));
-        Outcome::concluded(index, plan, played.history, findings, real)
+    fn played(index: usize, plan: Plan, mut played: Played, real: Duration) -> Outcome {
+        played.findings.extend(always_on(&plan, &played.history));
+        Outcome::concluded(index, plan, played, real)
     }
 
-    fn concluded(
-        index: usize,
-        plan: Plan,
-        history: History,
-        mut findings: Vec<Finding>,
-        real: Duration,
-    ) -> Outcome {
+    /// The end of what is known of a job: everything that was found is in `played`.
+    fn concluded(index: usize, plan: Plan, played: Played, real: Duration) -> Outcome {
+        let Played { history, mut findings, recorded } = played;
+        let mut choices: Vec<Recorded> = Vec::new();
+        for one in recorded {
+            if !choices.iter().any(|other| other.name == one.name && other.value == one.value) {
+                choices.push(one);
+            }
+        }
         let judged = judged(&plan, &history, verdict_of(&findings), &findings);
         findings.extend(judged.missing.iter().map(|(id, why)| Finding {
             weight: Weight::Harness,
@@ -120,6 +124,7 @@ impl Outcome {
             reason,
             findings,
             statements: judged.statements.into_iter().collect(),
+            choices,
             digest,
             real,
             virtual_time: end - Time::ZERO,

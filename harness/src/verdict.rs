@@ -1,4 +1,4 @@
-//! Findings and verdicts.
+//! Findings, verdicts, and the choices of a broker, which are neither.
 
 use std::fmt;
 
@@ -96,6 +96,17 @@ impl Finding {
     pub fn names(&self, id: &str) -> bool {
         self.requirement == id || self.also.iter().any(|other| other == id)
     }
+}
+
+/// An implementation choice that a run showed. It is recorded and weighs nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The name of the choice in the rulings.
+    pub name: &'static str,
+    /// What the broker chose; a time or a count where that is measured.
+    pub value: String,
+    /// The event that showed it, by sequence number; `None` where the whole run did.
+    pub event: Option<u32>,
 }
 
 /// The verdict that follows from findings.

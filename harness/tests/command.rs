@@ -40,6 +40,30 @@ fn a_run_that_passes_exits_0_and_prints_its_digest_twice_the_same() {
 }
 
 #[test]
+fn what_the_broker_chose_is_shown_and_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.json");
+    let format = format!("json={}", file.display());
+    let arguments = ["run", "subscribe/overlapping-at-least-once", "--world", "core", "--choices"];
+    let shown = expect(&[&arguments[..], &["--format", &format]].concat(), 0, &["implementation choices"]);
+    assert!(shown.contains("overlapping-subscriptions  5.0    one-copy  (R-23)"), "{shown}");
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    let run: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let row =
+        serde_json::json!({ "ruling": "R-23", "name": "overlapping-subscriptions", "value": "one-copy" });
+    assert_eq!(run["results"][0]["choices"], serde_json::json!([row]));
+    assert_eq!(run["choices"][1]["protocol"], "5.0");
+    assert_eq!(run["choices"][1]["values"][0]["value"], "one-copy");
+    assert_eq!(run["choices"][1]["values"][0]["scenarios"].as_array().map(Vec::len), Some(3));
+    expect(
+        &["explain", "R-23"],
+        0,
+        &["copy-per-match", "firm", "subscribe/overlapping-at-least-once records"],
+    );
+    expect(&["explain", "R-99"], 2, &["no ruling has this id"]);
+}
+
+#[test]
 fn a_defect_exits_1_and_is_explained_and_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     let evidence = folder.path().display().to_string();

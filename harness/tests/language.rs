@@ -68,6 +68,27 @@ steps:
 }
 
 #[test]
+fn choices_are_those_of_the_rulings() {
+    insta::assert_snapshot!(problems(
+        r#"title: Choices
+requirements: { v5: [MQTT-3.8.4-1], v3.1.1: [MQTT-3.8.4-1] }
+clients: { a: {} }
+steps:
+  - a: { expect: PINGRESP, choice: { surplus-byte: ignore } }
+  - a: { expect: PINGRESP, choice: { surplus-bytes: ignored } }
+  - a: { expect: closed, choice: { keep-alive-delay: 6s } }
+  - a: { expect: closed, choice: { close-style: { fin: fin, rst: rst } } }
+  - a: { expect: closed, choice: { takeover-notice: { said: disconnect-0x8f } } }
+  - a: { expect: PINGRESP, choice: { share-in-3.1.1: shared } }
+verify:
+  - records: { choice: offline-qos0, payload: x, to: a, by_count: { 0: drop, one: queued } }
+  - records: { choice: send-window, payload: x, to: a, by_count: { 1: 1 } }
+  - record: { choice: send-window }
+"#
+    ));
+}
+
+#[test]
 fn cases_bind_what_they_use() {
     insta::assert_snapshot!(problems(
         r#"title: Cases

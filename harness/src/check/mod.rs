@@ -30,21 +30,26 @@ use reference_broker::core::Time;
 use crate::history::{Ending, Fact, History, Link, Range, whole_frame};
 use crate::judge::Judge;
 use crate::scenario::Plan;
-use crate::verdict::{Finding, Weight};
+use crate::verdict::{Finding, Recorded, Weight};
 
 pub use matching::matches;
 pub use subject::{Judged, judged};
 
 /// Everything that is found in a history: by the steps, by `verify`, and by the always-on checkers.
 pub fn check(plan: &Plan, history: &History) -> Vec<Finding> {
+    judge(plan, history).0
+}
+
+/// As [`check`], with the implementation choices that the history shows.
+pub fn judge(plan: &Plan, history: &History) -> (Vec<Finding>, Vec<Recorded>) {
     let mut judge = Judge::new(plan);
     for (sequence, event) in history.events().iter().enumerate() {
         judge.observe(sequence as u32, event, history);
     }
     judge.conclude(history);
-    let mut findings = judge.into_findings();
+    let (mut findings, recorded) = judge.into_results();
     findings.extend(always_on(plan, history));
-    findings
+    (findings, recorded)
 }
 
 /// What the always-on checkers find.

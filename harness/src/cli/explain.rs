@@ -8,9 +8,10 @@ use clap::Args;
 use reference_broker::codec::ProtocolVersion;
 
 use crate::report::console::wrap;
-use crate::requirement::{Catalogue, rulings_about};
+use crate::requirement::{Catalogue, Ruling, ruling, rulings_about};
+use crate::scenario::Suite;
 
-use super::{SuiteArguments, load, print, protocol, requirement};
+use super::{SuiteArguments, load, print, protocol, statement_or_ruling};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -68,8 +69,8 @@ pub fn list(arguments: &ListArguments) -> u8 {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// The id of a statement (MQTT-4.3.3-10) or of an untagged rule (U5-24)
-    #[arg(value_name = "ID", value_parser = requirement)]
+    /// The id of a statement (MQTT-4.3.3-10), of an untagged rule (U5-24) or of a ruling
+    #[arg(value_name = "ID", value_parser = statement_or_ruling)]
     id: String,
     /// Only in this protocol version
     #[arg(long, value_name = "VERSION", value_parser = protocol)]
@@ -91,6 +92,10 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
+    if let Some(ruling) = ruling(&arguments.id) {
+        print(explain_ruling(ruling, &suite).trim_end());
+        return 0;
+    }
     let mut out = String::new();
     for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
         if arguments.protocol.is_some_and(|only| only != version) {
@@ -165,4 +170,47 @@ pub fn explain(arguments: &ExplainArguments) -> u8 {
     }
     print(out.trim_end());
     0
+}
+
+/// A ruling: what it accepts, what stays firm, and which scenarios record what a broker chose.
+fn explain_ruling(ruling: &Ruling, suite: &Suite) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{} of MQTT {}: {}", ruling.id, ruling.versions.join(" and "), ruling.topic);
+    for (version, ids) in &ruling.requirements {
+        let _ = writeln!(out, "  about      {} ({version})", ids.join(", "));
+    }
+    for accepted in &ruling.accepted {
+        let versions = match &accepted.versions[..] {
+            [] => String::new(),
+            versions => format!(" ({} only)", versions.join(" and ")),
+        };
+        let _ = writeln!(out, "  accepted   {}: {}{versions}", accepted.slug, accepted.what);
+    }
+    for firm in &ruling.firm {
+        let _ = writeln!(out, "  firm       {firm}");
+    }
+    for line in ruling.note.iter().flat_map(|note| wrap(note, 92)) {
+        let _ = writeln!(out, "    {line}");
+    }
+    let Some(choice) = &ruling.choice else {
+        let _ = writeln!(out, "\n  it leaves no choice that is recorded");
+        return out;
+    };
+    let _ = writeln!(out, "\n  choice     {}: {}", choice.name, choice.values.join(", "));
+    if let Some(why) = &ruling.unobserved {
+        let _ = writeln!(out, "  not seen   {why}");
+    }
+    for file in &suite.files {
+        let mut values: Vec<&str> = Vec::new();
+        let all = file.scenarios.iter().flat_map(|scenario| scenario.choices());
+        for (_, value) in all.filter(|(name, _)| *name == choice.name) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        if let (Some(first), false) = (file.scenarios.first(), values.is_empty()) {
+            let _ = writeln!(out, "    {} records {}\n      {}", first.name, values.join(", "), first.title);
+        }
+    }
+    out
 }

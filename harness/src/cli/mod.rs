@@ -99,6 +99,21 @@ fn requirement(text: &str) -> Result<String, String> {
     }
 }
 
+/// The id of a statement, or of a ruling.
+fn statement_or_ruling(text: &str) -> Result<String, String> {
+    use crate::requirement::{ruling, rulings};
+    if ruling(text).is_some() {
+        return Ok(text.to_string());
+    }
+    if !text.starts_with("R-") {
+        return requirement(text);
+    }
+    match crate::text::nearest(text, rulings().iter().map(|ruling| ruling.id.as_str())) {
+        Some(near) => Err(format!("no ruling has this id; the nearest is {near}")),
+        None => Err("no ruling has this id".into()),
+    }
+}
+
 fn world(text: &str) -> Result<WorldKind, String> {
     WorldKind::ALL
         .into_iter()

@@ -14,7 +14,7 @@ use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
 use crate::profile::Profile;
 use crate::report::capability::{brief, contradiction};
-use crate::report::console::{Tally, failure, line};
+use crate::report::console::{Tally, choices, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
 use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
@@ -68,9 +68,12 @@ pub struct RunArguments {
     /// Live world: do not ask the broker first what it has; what nobody denies is then taken to be there
     #[arg(long)]
     no_discovery: bool,
-    /// Show every case, not only what did not pass
+    /// Show every case, not only what did not pass, and the implementation choices
     #[arg(long, short)]
     verbose: bool,
+    /// Show what the broker chose where the standard leaves it open
+    #[arg(long)]
+    choices: bool,
 }
 
 /// The settings of the reference broker that the arguments ask for.
@@ -234,6 +237,7 @@ impl Sink<'_> {
             capabilities: discovered.capabilities,
             facts: discovered.facts,
             contradictions,
+            choices: json::choices(&self.results),
             results: self.results,
         };
         for format in &self.arguments.format {
@@ -250,6 +254,9 @@ impl Sink<'_> {
         print(self.tally.summary().trim_end());
         if contradicted {
             print("a capability that the broker is said to have is not there or does not work: see above");
+        }
+        if self.arguments.choices || self.arguments.verbose {
+            print(choices(&result.choices).trim_end());
         }
         if self.world == WorldKind::Live {
             print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
@@ -534,6 +541,7 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         max_wait: 60,
         no_discovery: false,
         verbose,
+        choices: false,
     })
 }
 

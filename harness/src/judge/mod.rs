@@ -8,6 +8,7 @@
 //! [`Fact::StepBegan`] until [`Judge::state`] says [`StepState::Done`] or [`StepState::Failed`]; while it says
 //! [`StepState::Waiting`] with a limit, [`Fact::LimitReached`] is due at that time.
 
+mod choice;
 mod pattern;
 mod view;
 
@@ -22,7 +23,7 @@ use crate::scenario::{
     Act, Alternative, Duty, ExpectPlan, FENCE_GRACE, PacketIdRef, Plan, StepAct, VerifyPlan, VerifyVerb,
 };
 use crate::text::format_duration;
-use crate::verdict::{Finding, Weight};
+use crate::verdict::{Finding, Recorded, Weight};
 
 pub use view::{ClientView, Delivery, Inbound};
 
@@ -49,6 +50,7 @@ pub struct Judge<'p> {
     state: StepState,
     remembered: BTreeMap<String, u16>,
     findings: Vec<Finding>,
+    recorded: Vec<Recorded>,
     settled: bool,
     /// How many of the payloads that `verify` demands have arrived, counted up to the first that has not.
     arrived: usize,
@@ -64,6 +66,7 @@ impl<'p> Judge<'p> {
             state: StepState::Idle,
             remembered: BTreeMap::new(),
             findings: Vec::new(),
+            recorded: Vec::new(),
             settled: false,
             arrived: 0,
         }
@@ -142,9 +145,9 @@ impl<'p> Judge<'p> {
         &self.findings
     }
 
-    /// What was found.
-    pub fn into_findings(self) -> Vec<Finding> {
-        self.findings
+    /// What was found, and the implementation choices that were seen.
+    pub fn into_results(self) -> (Vec<Finding>, Vec<Recorded>) {
+        (self.findings, self.recorded)
     }
 
     /// Whether a step failed.
@@ -353,10 +356,11 @@ impl<'p> Judge<'p> {
             }
             return;
         }
-        for alternative in &expect.alternatives {
+        for (place, alternative) in expect.alternatives.iter().enumerate() {
             if let Alternative::Sequence(patterns, None) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
+                self.record_sequence(expect, place, client, &taken, began);
                 self.take(client, taken);
                 return self.done();
             }
@@ -368,7 +372,7 @@ impl<'p> Judge<'p> {
                 continue;
             };
             let mut difference = None;
-            for alternative in &expect.alternatives {
+            for (place, alternative) in expect.alternatives.iter().enumerate() {
                 let Alternative::Packet(wanted) = alternative else { continue };
                 if wanted.kind != packet.packet_type() {
                     continue;
@@ -401,6 +405,7 @@ impl<'p> Judge<'p> {
                             );
                             self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event]);
                         } else {
+                            self.record(expect, place, inbound.event, choice::since(began, inbound.at));
                             self.done();
                         }
                         return;
@@ -513,13 +518,13 @@ impl<'p> Judge<'p> {
         began: Time,
         history: &History,
     ) {
-        let closing = expect.alternatives.iter().find_map(|it| match it {
-            Alternative::Closed { reasons, return_codes, .. } => Some((reasons, return_codes)),
+        let closing = expect.alternatives.iter().enumerate().find_map(|(place, it)| match it {
+            Alternative::Closed { reasons, return_codes, .. } => Some((place, reasons, return_codes)),
             _ => None,
         });
         let version = self.clients[client].version;
         let events = vec![closed.event];
-        let Some((reasons, return_codes)) = closing else {
+        let Some((place, reasons, return_codes)) = closing else {
             let observed = self.clients[client].describe_end(history);
             let weight = if closed.by == EndedBy::Broker { Weight::Violation } else { Weight::Unanswered };
             self.fail(weight, &[], describe_alternatives(expect, self.plan.tolerance), observed, events);
@@ -544,8 +549,10 @@ impl<'p> Judge<'p> {
             .inbox
             .iter()
             .position(|it| matches!(it.kind, Some(PacketType::Disconnect | PacketType::Connack)));
+        let mut said = None;
         if let Some(at) = position {
             let inbound = self.clients[client].inbox.remove(at);
+            said = choice::code_of(history.bytes(inbound.bytes));
             let code = match view::resolved(
                 history.bytes(inbound.bytes),
                 version,
@@ -598,6 +605,7 @@ impl<'p> Judge<'p> {
                 }
             }
         }
+        self.record_close(expect, place, &closed, said, choice::since(began, closed.at));
         self.done();
     }
 
@@ -754,8 +762,14 @@ impl<'p> Judge<'p> {
     // ---- limits ----
 
     /// Whether a sequence that ends in `nothing` has been fulfilled; its packets are taken.
-    fn sequence_then_nothing(&mut self, client: usize, expect: &ExpectPlan, history: &History) -> bool {
-        for alternative in &expect.alternatives {
+    fn sequence_then_nothing(
+        &mut self,
+        client: usize,
+        expect: &ExpectPlan,
+        began: Time,
+        history: &History,
+    ) -> bool {
+        for (place, alternative) in expect.alternatives.iter().enumerate() {
             if let Alternative::Sequence(patterns, Some(of)) = alternative
                 && let Some(taken) = self.sequence(client, patterns, history)
             {
@@ -763,6 +777,7 @@ impl<'p> Judge<'p> {
                     !taken.contains(&at) && of.is_none_or(|of| inbound.kind == Some(of))
                 });
                 if !surplus {
+                    self.record_sequence(expect, place, client, &taken, began);
                     self.take(client, taken);
                     return true;
                 }
@@ -779,13 +794,16 @@ impl<'p> Judge<'p> {
         match &plan_step.act {
             StepAct::Wait(_) => self.done(),
             StepAct::Client { client, act, .. } => match act {
-                Act::Expect(expect) if self.sequence_then_nothing(*client, expect, history) => self.done(),
+                Act::Expect(expect) if self.sequence_then_nothing(*client, expect, began, history) => {
+                    self.done()
+                }
                 Act::Expect(expect)
                     if expect
                         .alternatives
                         .iter()
                         .any(|it| matches!(it, Alternative::Nothing(_) | Alternative::Open)) =>
                 {
+                    self.record_absence(expect, sequence, choice::since(began, now));
                     self.done();
                 }
                 Act::Expect(expect) => {
@@ -825,6 +843,7 @@ impl<'p> Judge<'p> {
             return;
         }
         self.current = None;
+        self.record_counts(history);
         for demand in &self.plan.verify {
             let client = demand
                 .to

@@ -10,6 +10,7 @@ use crate::session::Outcome;
 use crate::text::format_duration;
 use crate::verdict::{Finding, Verdict, Weight};
 
+use super::json::{ChoiceRow, ChoiceValue};
 use super::timeline;
 
 const BOLD: Style = Style::new().bold();
@@ -173,6 +174,29 @@ impl Tally {
         let _ = writeln!(out, "{}", parts.join(", "));
         out
     }
+}
+
+/// The implementation choices that a run showed, a line for each choice and version.
+pub fn choices(rows: &[ChoiceRow]) -> String {
+    let mut out = format!("{BOLD}implementation choices{BOLD:#}\n");
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    for row in rows {
+        let several = row.values.len() > 1;
+        let shown = |it: &ChoiceValue| match &it.scenarios[..] {
+            _ if !several => it.value.clone(),
+            [only] => format!("{} {DIM}in {only}{DIM:#}", it.value),
+            [first, others @ ..] => format!("{} {DIM}in {first} and {} more{DIM:#}", it.value, others.len()),
+            [] => it.value.clone(),
+        };
+        let values: Vec<String> = row.values.iter().map(shown).collect();
+        let (name, protocol, ruling) = (&row.name, &row.protocol, &row.ruling);
+        let values = values.join(", ");
+        let _ = writeln!(out, "  {name:width$}  {protocol:<5}  {values}  {DIM}({ruling}){DIM:#}");
+    }
+    if rows.is_empty() {
+        let _ = writeln!(out, "  none was seen");
+    }
+    out
 }
 
 /// One line for an outcome, for `--verbose`.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::requirement::{choice, rulings};
 use crate::session::{Job, Outcome};
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, Recorded, Verdict};
 use crate::world::live::{CapabilityRow, Contradiction, Discovered, FactRow};
 
 /// The version of this format.
@@ -42,6 +43,9 @@ pub struct CaseResult {
     /// The statements that this run of it judged.
     #[serde(default)]
     pub judged: Vec<String>,
+    /// The implementation choices that it showed.
+    #[serde(default)]
+    pub choices: Vec<ChoiceResult>,
     /// What was found.
     pub findings: Vec<FindingResult>,
     /// The fingerprint of its history.
@@ -50,6 +54,39 @@ pub struct CaseResult {
     pub real_ms: f64,
     /// Time inside, in milliseconds.
     pub virtual_ms: f64,
+}
+
+/// An implementation choice that a case showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceResult {
+    /// The ruling that grants it.
+    pub ruling: String,
+    /// Its name.
+    pub name: String,
+    /// What the broker chose; a time or a count where that is measured.
+    pub value: String,
+}
+
+/// An implementation choice in a whole run, in one version of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceRow {
+    /// The ruling that grants it.
+    pub ruling: String,
+    /// Its name.
+    pub name: String,
+    /// Protocol version.
+    pub protocol: String,
+    /// What the broker chose. There are several if it does different things in different scenarios.
+    pub values: Vec<ChoiceValue>,
+}
+
+/// A value of a choice and where it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceValue {
+    /// The value.
+    pub value: String,
+    /// The scenario-cases that showed it.
+    pub scenarios: Vec<String>,
 }
 
 /// One finding.
@@ -65,6 +102,43 @@ pub struct FindingResult {
     pub observed: String,
     /// The events concerned.
     pub events: Vec<u32>,
+}
+
+impl From<&Recorded> for ChoiceResult {
+    fn from(recorded: &Recorded) -> ChoiceResult {
+        ChoiceResult {
+            ruling: choice(recorded.name).map(|(ruling, _)| ruling.id.clone()).unwrap_or_default(),
+            name: recorded.name.into(),
+            value: recorded.value.clone(),
+        }
+    }
+}
+
+/// The implementation choices of all cases together.
+pub fn choices(results: &[CaseResult]) -> Vec<ChoiceRow> {
+    let mut rows: Vec<ChoiceRow> = Vec::new();
+    for (result, seen) in results.iter().flat_map(|it| it.choices.iter().map(move |seen| (it, seen))) {
+        let at = rows
+            .iter()
+            .position(|row| row.name == seen.name && row.protocol == result.protocol)
+            .unwrap_or_else(|| {
+                let (ruling, name) = (seen.ruling.clone(), seen.name.clone());
+                rows.push(ChoiceRow { ruling, name, protocol: result.protocol.clone(), values: Vec::new() });
+                rows.len() - 1
+            });
+        let values = &mut rows[at].values;
+        let name = match &result.case {
+            Some(case) => format!("{}[{case}]", result.scenario),
+            None => result.scenario.clone(),
+        };
+        match values.iter_mut().find(|it| it.value == seen.value) {
+            Some(value) => value.scenarios.push(name),
+            None => values.push(ChoiceValue { value: seen.value.clone(), scenarios: vec![name] }),
+        }
+    }
+    let place = |row: &ChoiceRow| rulings().iter().position(|ruling| ruling.id == row.ruling);
+    rows.sort_by(|one, other| (place(one), &one.protocol).cmp(&(place(other), &other.protocol)));
+    rows
 }
 
 impl From<&Finding> for FindingResult {
@@ -107,6 +181,9 @@ pub struct RunResult {
     /// Where claims and findings differ.
     #[serde(default)]
     pub contradictions: Vec<Contradiction>,
+    /// The implementation choices that were seen, in the order of their rulings.
+    #[serde(default)]
+    pub choices: Vec<ChoiceRow>,
     /// Every scenario-case, in the order of the suite.
     pub results: Vec<CaseResult>,
 }
@@ -153,6 +230,7 @@ pub fn case(job: &Job<'_>, outcome: &Outcome) -> CaseResult {
         reason: outcome.reason.clone(),
         requirements: job.scenario.requirements.get(&job.version).cloned().unwrap_or_default(),
         judged: outcome.statements.clone(),
+        choices: outcome.choices.iter().map(ChoiceResult::from).collect(),
         findings: outcome.findings.iter().map(FindingResult::from).collect(),
         digest: outcome.digest.to_string(),
         real_ms: outcome.real.as_micros() as f64 / 1000.0,

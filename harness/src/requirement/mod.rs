@@ -130,8 +130,25 @@ pub struct Ruling {
     pub firm: Vec<String>,
     /// What is recorded.
     pub choice: Option<Choice>,
+    /// Why nobody outside the broker can see what it chose, if that is so.
+    pub unobserved: Option<String>,
     /// Evidence and remarks.
     pub note: Option<String>,
+}
+
+/// The value of a choice that is measured and not picked from a list.
+pub const MEASURED_VALUE: &str = "measured-value";
+
+impl Ruling {
+    /// Whether it is about a version of the protocol.
+    pub fn is_about(&self, version: ProtocolVersion) -> bool {
+        self.versions.iter().any(|name| name == version_name(version))
+    }
+}
+
+/// The name of a version in the catalogue; 3.1 is judged as 3.1.1.
+fn version_name(version: ProtocolVersion) -> &'static str {
+    if version == ProtocolVersion::V5 { "5.0" } else { "3.1.1" }
 }
 
 /// Everything that is demanded of one protocol version.
@@ -193,9 +210,20 @@ pub fn rulings() -> &'static [Ruling] {
     })
 }
 
+/// The ruling with this id.
+pub fn ruling(id: &str) -> Option<&'static Ruling> {
+    rulings().iter().find(|ruling| ruling.id == id)
+}
+
+/// The choice with this name, and the ruling that grants it.
+pub fn choice(name: &str) -> Option<(&'static Ruling, &'static Choice)> {
+    let mut choices = rulings().iter().filter_map(|ruling| Some((ruling, ruling.choice.as_ref()?)));
+    choices.find(|(_, choice)| choice.name == name)
+}
+
 /// The rulings that concern a statement of a version.
 pub fn rulings_about(id: &str, version: ProtocolVersion) -> impl Iterator<Item = &'static Ruling> {
-    let version = if version == ProtocolVersion::V5 { "5.0" } else { "3.1.1" };
+    let version = version_name(version);
     rulings().iter().filter(move |ruling| {
         ruling.requirements.get(version).is_some_and(|ids| ids.iter().any(|other| other == id))
     })

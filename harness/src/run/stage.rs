@@ -24,7 +24,7 @@ use crate::network::{Arrival, Network, Piece, Random, Towards};
 use crate::scenario::{
     Act, BrokerAct, Cut, FENCE_AFTER, LinkChange, LinkEnds, Plan, StepAct, Transport, Trigger,
 };
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Recorded};
 use crate::websocket::WebSocket;
 
 /// What a world has to do.
@@ -237,10 +237,11 @@ impl<'p> Stage<'p> {
         self.lines[link.0 as usize].websocket.is_some()
     }
 
-    /// The history and what the judge found.
-    pub fn finish(mut self) -> (History, Vec<Finding>) {
+    /// The history, what the judge found, and the implementation choices that it saw.
+    pub fn finish(mut self) -> (History, Vec<Finding>, Vec<Recorded>) {
         self.judge.conclude(&self.history);
-        (self.history, self.judge.into_findings())
+        let (findings, recorded) = self.judge.into_results();
+        (self.history, findings, recorded)
     }
 
     // ---- what the world reports ----

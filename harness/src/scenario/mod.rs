@@ -8,6 +8,7 @@
 
 mod bytes;
 mod cases;
+mod choice;
 mod field;
 mod mutations;
 mod plan;
@@ -27,6 +28,7 @@ use crate::requirement::RequirementId;
 use crate::text::NodeId;
 
 pub use bytes::{ByteProblem, Names, assemble};
+pub use choice::{ByCount, ChoiceSpec, CloseSign, RecordSpec, Shown};
 pub use field::{
     FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value,
 };
@@ -299,11 +301,18 @@ pub enum ExpectSpec {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the language describes them")]
 pub enum ClientAct {
-    Connect { options: Vec<FieldValue>, session_present: Option<bool> },
+    Connect {
+        options: Vec<FieldValue>,
+        session_present: Option<bool>,
+    },
     Open,
     Subscribe(PacketSpec),
     Unsubscribe(PacketSpec),
-    Publish { message: PacketSpec, count: u32, wait: bool },
+    Publish {
+        message: PacketSpec,
+        count: u32,
+        wait: bool,
+    },
     Ping,
     Disconnect(PacketSpec),
     LoseConnection(Cut),
@@ -312,9 +321,19 @@ pub enum ClientAct {
     ReadAgain,
     Complete,
     Send(PacketSpec),
-    SendBytes { text: String, at: NodeId },
-    SendText { text: String, at: NodeId },
-    Expect(Vec<ExpectSpec>),
+    SendBytes {
+        text: String,
+        at: NodeId,
+    },
+    SendText {
+        text: String,
+        at: NodeId,
+    },
+    /// The legal alternatives, and which choice each of them shows, by its place.
+    Expect {
+        alternatives: Vec<ExpectSpec>,
+        choices: Vec<(usize, ChoiceSpec)>,
+    },
 }
 
 /// What happens in a step.
@@ -440,9 +459,22 @@ pub struct Scenario {
     pub verify: Vec<Verify>,
     /// Its `send_bytes` name no topic and no client but those of its own run, so that it disturbs nobody beside it.
     pub own_names: bool,
+    /// What is counted in the end and only recorded; in these versions only, if one is given.
+    pub records: Vec<(RecordSpec, Option<ProtocolVersion>)>,
 }
 
 impl Scenario {
+    /// The implementation choices that it can record, each with a value. One may come several times.
+    pub fn choices(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        let steps = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Client { act: ClientAct::Expect { choices, .. }, .. } => Some(choices),
+            _ => None,
+        });
+        let taken = steps.flatten().map(|(_, choice)| (choice.name, choice.values()));
+        let counted = self.records.iter().map(|(record, _)| (record.name, record.count.values()));
+        taken.chain(counted).flat_map(|(name, values)| values.into_iter().map(move |value| (name, value)))
+    }
+
     /// Name and case, as reports show it: `qos/cut[pubrec-lost/reset]`.
     pub fn full_name(&self) -> String {
         match &self.case {

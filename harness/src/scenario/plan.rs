@@ -12,10 +12,11 @@ use reference_broker::codec::{
 };
 use reference_broker::transport::websocket::SUBPROTOCOL;
 
-use crate::requirement::RequirementId;
+use crate::requirement::{RequirementId, choice};
 use crate::text::NodeId;
 
 use super::bytes::{Names, assemble};
+use super::choice::{ChoiceSpec, RecordSpec};
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
     Action, BrokerAct, Capability, ClientAct, Cut, ExpectSpec, Framing, LinkChange, LinkEnds, PacketSpec,
@@ -139,6 +140,8 @@ pub enum Alternative {
 pub struct ExpectPlan {
     /// The legal alternatives.
     pub alternatives: Vec<Alternative>,
+    /// The implementation choices that they show, by their places.
+    pub choices: Vec<(usize, ChoiceSpec)>,
     /// Not later than this.
     pub within: Duration,
     /// Not earlier than this.
@@ -255,6 +258,8 @@ pub struct Plan {
     pub steps: Vec<PlanStep>,
     /// What is verified in the end.
     pub verify: Vec<VerifyPlan>,
+    /// What is counted in the end and only recorded.
+    pub records: Vec<RecordSpec>,
     /// Added to every upper limit of the world.
     pub tolerance: Duration,
     /// How it was fitted to its world.
@@ -323,6 +328,14 @@ impl Plan {
                 judges: if demand.judges.is_empty() { requirements.clone() } else { demand.judges.clone() },
             });
         }
+        let mut records = Vec::new();
+        for (record, only) in &scenario.records {
+            if only.is_none_or(|only| only == version) {
+                builder.choice(record.name, record.at);
+                let topic = record.topic.as_ref().map(|topic| builder.topic(topic));
+                records.push(RecordSpec { topic, ..record.clone() });
+            }
+        }
         if needs_twin(&steps, &verify) {
             builder.add_twin(&mut clients, &mut steps);
         }
@@ -341,6 +354,7 @@ impl Plan {
             clients,
             steps,
             verify,
+            records,
             tolerance: options.tolerance,
             options: options.clone(),
         })
@@ -556,15 +570,21 @@ impl Builder<'_> {
                         self.problem(*at, problem);
                         return None;
                     }
-                    ClientAct::Expect(specs) => Act::Expect(ExpectPlan {
-                        alternatives: specs
-                            .iter()
-                            .filter_map(|spec| self.alternative(spec, version))
-                            .collect(),
-                        within,
-                        after: after.unwrap_or_default(),
-                        window: *window,
-                    }),
+                    ClientAct::Expect { alternatives, choices } => {
+                        for (_, choice) in choices {
+                            self.choice(choice.name, choice.at);
+                        }
+                        Act::Expect(ExpectPlan {
+                            alternatives: alternatives
+                                .iter()
+                                .filter_map(|spec| self.alternative(spec, version))
+                                .collect(),
+                            choices: choices.clone(),
+                            within,
+                            after: after.unwrap_or_default(),
+                            window: *window,
+                        })
+                    }
                 };
                 StepAct::Client { client: *client, act, within }
             }
@@ -625,6 +645,7 @@ impl Builder<'_> {
                 "expect PUBLISH",
                 Act::Expect(ExpectPlan {
                     alternatives: vec![Alternative::Packet(pattern)],
+                    choices: Vec::new(),
                     within,
                     after: Duration::ZERO,
                     window: None,
@@ -642,6 +663,17 @@ impl Builder<'_> {
             });
         }
         clients.push(plan);
+    }
+
+    /// Refuses a choice that a broker does not have in this version.
+    fn choice(&mut self, name: &str, at: NodeId) {
+        if let Some((ruling, _)) = choice(name)
+            && !ruling.is_about(self.version)
+        {
+            let message = format!("`{name}` is no choice in {}", self.version);
+            let help = Some(format!("{} is about {} only", ruling.id, ruling.versions.join(" and ")));
+            self.problems.push(PlanProblem { at, message, help });
+        }
     }
 
     /// Refuses options of one connection that belong to the client as a whole.

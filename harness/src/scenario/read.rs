@@ -9,6 +9,7 @@ use crate::requirement::{Catalogue, RequirementId};
 use crate::text::{Document, Node, NodeId, NodeKind, Problem, Problems, SourceText, nearest, parse_duration};
 
 use super::cases::{Binding, SOURCES, bindings, substitute};
+use super::choice::{RecordSpec, by_count};
 use super::field::{FieldKind, FieldRow, FieldValue, FilterSpec, NEVER, Place, Value, whole_seconds};
 use super::plan::{Plan, PlanOptions};
 use super::{
@@ -174,7 +175,14 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
         }
         None => Vec::new(),
     };
-    let verify = reader.list_of(root.get("verify"), |reader, node| verify(node, &clients, reader));
+    let mut records = Vec::new();
+    let verify = reader.list_of(root.get("verify"), |reader, node| {
+        if node.get("records").is_some() {
+            records.extend(record(node, &clients, reader));
+            return None;
+        }
+        verify(node, &clients, reader)
+    });
     Some(Scenario {
         name: name.to_string(),
         case: binding.name.clone(),
@@ -189,6 +197,7 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
         steps,
         verify,
         own_names: binding.own_names,
+        records,
     })
 }
 
@@ -264,13 +273,44 @@ fn verify(node: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Option<Ve
             "note" => {}
             _ => match VerifyVerb::WORDS.iter().find(|(word, _)| word == key) {
                 Some((_, verb)) => found = Some((*verb, value)),
-                None => reader.unknown_word(*id, "verification", key, words.clone()),
+                None => {
+                    reader.unknown_word(*id, "verification", key, words.clone().chain(["records"]));
+                }
             },
         }
     }
     let (verb, value) = found?;
     reader.map(value, "a map with `payload` and `to`", &["payload", "payloads", "topic", "to"])?;
-    let payloads = match value.get("payload").or(value.get("payloads")) {
+    let payloads = payloads(value, reader);
+    let topic = value.get("topic").and_then(|node| reader.text(node));
+    if payloads.is_empty() && verb != VerifyVerb::Never {
+        reader.problem(value.id, format!("`{}` needs a `payload`", verb.name()));
+    }
+    let to = receivers(value, clients, reader)?;
+    Some(Verify { verb, payloads, topic, to, judges, only, at: node.id })
+}
+
+/// `records: { choice: …, payload: …, to: …, by_count: { 1: … } }`
+fn record(
+    node: &Node,
+    clients: &[ClientSpec],
+    reader: &mut Reader,
+) -> Option<(RecordSpec, Option<ProtocolVersion>)> {
+    reader.map(node, "a map with `records`", &["records", "only", "note"])?;
+    let only = node.get("only").and_then(|node| reader.version(node));
+    let value = node.get("records")?;
+    let keys = ["choice", "by_count", "payload", "payloads", "topic", "to"];
+    reader.map(value, "a map with `choice`, `by_count`, `payload` and `to`", &keys)?;
+    let (name, count) = by_count(value, reader)?;
+    let payloads = payloads(value, reader);
+    let topic = value.get("topic").and_then(|node| reader.text(node));
+    let to = receivers(value, clients, reader)?;
+    Some((RecordSpec { name, payloads, topic, to, count, at: node.id }, only))
+}
+
+/// The payloads that a verification is about.
+fn payloads(value: &Node, reader: &mut Reader) -> Vec<String> {
+    match value.get("payload").or(value.get("payloads")) {
         None => Vec::new(),
         Some(payload) => match &payload.kind {
             NodeKind::List(list) => {
@@ -278,17 +318,16 @@ fn verify(node: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Option<Ve
             }
             _ => reader.text(payload).map(|text| expand(&text)).unwrap_or_default(),
         },
-    };
-    let topic = value.get("topic").and_then(|node| reader.text(node));
-    if payloads.is_empty() && verb != VerifyVerb::Never {
-        reader.problem(value.id, format!("`{}` needs a `payload`", verb.name()));
     }
+}
+
+/// The clients whose deliveries a verification counts.
+fn receivers(value: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Option<Vec<usize>> {
     let to = reader.required(value, "to")?;
-    let to = match &to.kind {
+    Some(match &to.kind {
         NodeKind::List(_) => reader.list_of(Some(to), |reader, node| reader.client(node, clients)),
         _ => reader.client(to, clients).into_iter().collect(),
-    };
-    Some(Verify { verb, payloads, topic, to, judges, only, at: node.id })
+    })
 }
 
 /// `m-{1..3}` is m-1, m-2, m-3; other texts are themselves.

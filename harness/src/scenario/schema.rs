@@ -3,6 +3,8 @@
 use reference_broker::codec::PacketType;
 use serde_json::{Map, Value as Json, json};
 
+use crate::requirement::{MEASURED_VALUE, rulings};
+
 use super::field::{FieldKind, FieldRow, Place};
 use super::mutations::{State, Target};
 use super::steps::VERBS;
@@ -158,10 +160,54 @@ fn verify() -> Json {
             }),
         );
     }
+    properties.insert(
+        "records".into(),
+        json!({
+            "type": "object",
+            "description": "a choice that shows as a number of deliveries; it is recorded and fails nothing",
+            "properties": {
+                "choice": choice_names(),
+                "by_count": { "type": ["object", "string"], "description": "{ 1: one-copy, 2: copy-per-match }, or measured" },
+                "payload": { "type": ["string", "array"] },
+                "payloads": { "type": ["string", "array"] },
+                "topic": { "type": "string" },
+                "to": { "type": ["string", "array"] },
+            },
+            "required": ["choice", "by_count", "to"],
+            "additionalProperties": false,
+        }),
+    );
     properties.insert("only".into(), json!({ "enum": ["v5", "v3.1.1"] }));
     properties.insert("judges".into(), json!({ "$ref": "#/$defs/ids" }));
     properties.insert("note".into(), json!({ "type": "string" }));
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+/// The choices of the rulings by name.
+fn choice_names() -> Json {
+    let names = rulings().iter().filter_map(|ruling| ruling.choice.as_ref());
+    json!({ "enum": names.map(|choice| choice.name.as_str()).collect::<Vec<_>>() })
+}
+
+/// The choices that an expectation shows, each with the values that it can have.
+fn choices() -> Json {
+    let mut properties = Map::new();
+    for ruling in rulings() {
+        let Some(choice) = &ruling.choice else { continue };
+        let mut values: Vec<&str> = choice.values.iter().map(String::as_str).collect();
+        if values.contains(&MEASURED_VALUE) {
+            values = vec!["measured"];
+        }
+        let value = json!({
+            "anyOf": [{ "enum": values }, { "$ref": "#/$defs/variable" }, { "type": "object", "additionalProperties": { "enum": values } }],
+            "description": format!("{}: {}", ruling.id, ruling.topic),
+        });
+        properties.insert(choice.name.clone(), value);
+    }
+    json!({
+        "anyOf": [{ "$ref": "#/$defs/variable" }, { "type": "object", "properties": properties, "additionalProperties": false }],
+        "description": "what is recorded if this is what happens",
+    })
 }
 
 /// Everything that may stand behind a client's name. One shape holds all verbs: which fields go with which
@@ -198,6 +244,7 @@ fn client_step() -> Json {
         properties
             .insert(key.into(), json!({ "anyOf": [{ "$ref": "#/$defs/reason" }, { "type": "array" }] }));
     }
+    properties.insert("choice".into(), choices());
     properties.insert("count".into(), json!({ "type": ["integer", "string"] }));
     properties.insert("fence".into(), json!({ "enum": ["ping"] }));
     properties.insert("await".into(), json!({ "enum": ["nothing"] }));

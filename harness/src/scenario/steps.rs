@@ -6,6 +6,7 @@ use reference_broker::codec::PacketType;
 
 use crate::text::{Node, NodeId, NodeKind};
 
+use super::choice::choices;
 use super::field::{Field, FieldKind, FieldPattern, FieldValue, Pattern, Place, Value};
 use super::read::Reader;
 use super::{
@@ -49,7 +50,17 @@ pub(super) static VERBS: &[(&str, Option<PacketType>, &[&str], &str)] = &[
     (
         "expect",
         None,
-        &["within", "after", "for", "of", "reason_if_sent", "return_code_if_sent", "remember", "fence"],
+        &[
+            "within",
+            "after",
+            "for",
+            "of",
+            "reason_if_sent",
+            "return_code_if_sent",
+            "remember",
+            "fence",
+            "choice",
+        ],
         "what must arrive",
     ),
     ("expect_any", None, &["within", "after"], "a closed list of legal alternatives"),
@@ -399,25 +410,31 @@ fn client_step(client: usize, node: &Node, context: &mut Context<'_>, reader: &m
             } else if !windowed && window.is_some() {
                 reader.problem(node.id, "`for` belongs to `nothing` and `open`; this takes `within`");
             }
-            ClientAct::Expect(vec![alternative])
+            let closed = matches!(alternative, ExpectSpec::Closed { .. });
+            let choices = choices(fields, closed, reader).into_iter().map(|choice| (0, choice)).collect();
+            ClientAct::Expect { alternatives: vec![alternative], choices }
         }
         _ => {
             if let NodeKind::Map(_) = fields.kind {
                 reader.map(fields, "`expect_any` and its limits", &except);
             }
-            ClientAct::Expect(reader.list_of(Some(argument), |reader, node| match &node.kind {
-                NodeKind::List(_) => {
-                    let list = reader.list_of(Some(node), |reader, node| {
-                        let what = reader.required(node, "expect")?;
-                        expect(what, node, context, reader)
-                    });
-                    Some(ExpectSpec::Sequence(list))
-                }
-                _ => {
+            let mut shown = Vec::new();
+            let mut place = 0;
+            let alternatives = reader.list_of(Some(argument), |reader, node| {
+                place += 1;
+                let mut one = |reader: &mut Reader, node: &Node| {
                     let what = reader.required(node, "expect")?;
-                    expect(what, node, context, reader)
+                    let spec = expect(what, node, context, reader)?;
+                    let closed = matches!(spec, ExpectSpec::Closed { .. });
+                    shown.extend(choices(node, closed, reader).into_iter().map(|it| (place - 1, it)));
+                    Some(spec)
+                };
+                match &node.kind {
+                    NodeKind::List(_) => Some(ExpectSpec::Sequence(reader.list_of(Some(node), one))),
+                    _ => one(reader, node),
                 }
-            }))
+            });
+            ClientAct::Expect { alternatives, choices: shown }
         }
     };
     Some(Action::Client { client, act, within, after, window })
@@ -455,7 +472,7 @@ fn expect(
     context: &mut Context<'_>,
     reader: &mut Reader,
 ) -> Option<ExpectSpec> {
-    let own = &["expect", "within", "after", "for", "note", "only", "judges"];
+    let own = &["expect", "within", "after", "for", "note", "only", "judges", "choice"];
     match argument.text() {
         Some("closed") => {
             let mut keys = own.to_vec();

@@ -29,8 +29,8 @@ pub fn play(plan: &Plan, seed: u64, options: StageOptions, config: &Config) -> P
         now: Time::ZERO,
     };
     world.run();
-    let (history, findings) = world.stage.finish();
-    Played { history, findings }
+    let (history, findings, recorded) = world.stage.finish();
+    Played { history, findings, recorded }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use reference_broker::core::Config;
 
 use crate::history::History;
 use crate::scenario::{Act, Plan, StepAct};
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Recorded};
 
 /// What a world made of a plan.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Played {
     pub history: History,
     /// What the judge found on the way.
     pub findings: Vec<Finding>,
+    /// The implementation choices that it saw.
+    pub recorded: Vec<Recorded>,
 }
 
 /// The configuration of the reference broker for a plan.

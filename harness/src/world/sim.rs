@@ -84,7 +84,11 @@ pub fn play(plan: &Plan, seed: u64, options: StageOptions, config: &Config) -> P
     sim.client(CLIENTS, run_clients(Rc::clone(&shared), plan.clone(), seed, options));
     let problem = Director { sim, shared: Rc::clone(&shared), awaited: Awaited::Nothing }.run();
     let played = shared.borrow_mut().played.take();
-    let mut played = played.unwrap_or_else(|| Played { history: History::new(), findings: Vec::new() });
+    let mut played = played.unwrap_or_else(|| Played {
+        history: History::new(),
+        findings: Vec::new(),
+        recorded: Vec::new(),
+    });
     if let Some(observed) = problem {
         played.findings.push(Finding {
             weight: Weight::Harness,
@@ -151,8 +155,8 @@ async fn run_clients(
     let mut stage = Stage::new(&plan, seed, options);
     let mut control = Acts(Rc::clone(&shared));
     drive(&mut stage, Dialler(Rc::clone(&shared)), &mut control).await;
-    let (history, findings) = stage.finish();
-    shared.borrow_mut().played = Some(Played { history, findings });
+    let (history, findings, recorded) = stage.finish();
+    shared.borrow_mut().played = Some(Played { history, findings, recorded });
     Ok(())
 }
 

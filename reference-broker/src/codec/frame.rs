@@ -78,6 +78,20 @@ impl std::error::Error for FrameError {}
 /// [`FrameError`] if no more bytes can make the stream right.
 #[inline]
 pub fn next_frame(bytes: &[u8], limit: Option<u32>) -> Result<Option<Frame<'_>>, FrameError> {
+    cut(bytes, limit, false)
+}
+
+/// As [`next_frame`], for a receiver that takes a Remaining Length that is longer than it needs to be.
+///
+/// # Errors
+/// [`FrameError`], but never [`FrameError::RemainingLengthNotMinimal`].
+#[inline]
+pub fn next_frame_of_any_form(bytes: &[u8], limit: Option<u32>) -> Result<Option<Frame<'_>>, FrameError> {
+    cut(bytes, limit, true)
+}
+
+#[inline]
+fn cut(bytes: &[u8], limit: Option<u32>, any_form: bool) -> Result<Option<Frame<'_>>, FrameError> {
     let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
     let mut remaining = 0u32;
     for place in 0..4 {
@@ -86,7 +100,7 @@ pub fn next_frame(bytes: &[u8], limit: Option<u32>) -> Result<Option<Frame<'_>>,
         if byte & 0x80 != 0 {
             continue;
         }
-        if byte == 0 && place > 0 {
+        if byte == 0 && place > 0 && !any_form {
             return Err(FrameError::RemainingLengthNotMinimal);
         }
         let len = place + 2;

@@ -22,7 +22,7 @@ mod wire;
 pub use decode::{decode, decode_frame};
 pub use encode::{EncodeError, encode, encoded};
 pub use error::{Class, DecodeError, Rule};
-pub use frame::{Frame, FrameError, Header, MAX_REMAINING_LENGTH, next_frame};
+pub use frame::{Frame, FrameError, Header, MAX_REMAINING_LENGTH, next_frame, next_frame_of_any_form};
 pub use packet::{
     Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, ProtocolVersion, Publish, QoS,
     RetainHandling, Suback, Subscribe, Subscription, SubscriptionOptions, Unsuback, Unsubscribe, Will,

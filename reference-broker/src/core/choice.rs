@@ -141,6 +141,15 @@ choice! {
     }
 }
 choice! {
+    /// A retained message that several filters of one SUBSCRIBE match.
+    RetainedOverlap: "copy-per-filter or one-in-all" {
+        /// One copy for each filter.
+        CopyPerFilter = "copy-per-filter",
+        /// One copy in all.
+        OneInAll = "one-in-all",
+    }
+}
+choice! {
     /// One message, several matching subscriptions of one session.
     OverlappingSubscriptions: "one-copy or copy-per-match" {
         /// One copy at the highest QoS with all identifiers.
@@ -156,6 +165,15 @@ choice! {
         Close = "close",
         /// The message is processed.
         Tolerate = "tolerate",
+    }
+}
+choice! {
+    /// Deliveries that a client of 3.1 or 3.1.1 does not acknowledge while it is connected.
+    LiveRetransmission: "never or periodic" {
+        /// Sent again on the next connection only.
+        Never = "never",
+        /// Sent again from time to time, with DUP 1. 5.0 forbids it.
+        Periodic = "periodic",
     }
 }
 choice! {
@@ -297,6 +315,15 @@ choice! {
     }
 }
 choice! {
+    /// A Remaining Length that is longer than it needs to be.
+    NonMinimalLength: "close or tolerate" {
+        /// Malformed.
+        Close = "close",
+        /// Read as the value that it denotes.
+        Tolerate = "tolerate",
+    }
+}
+choice! {
     /// A Payload Format Indicator that the payload contradicts.
     PayloadFormatCheck: "forward, ack-0x99 or close" {
         /// Not looked at.
@@ -343,6 +370,15 @@ choice! {
         Close = "close",
         /// Ignored.
         Ignore = "ignore",
+    }
+}
+choice! {
+    /// The session of a client that comes back with another protocol version.
+    SessionInAnotherVersion: "continued or new" {
+        /// It goes on.
+        Continued = "continued",
+        /// It ends, and a new one begins.
+        New = "new",
     }
 }
 choice! {

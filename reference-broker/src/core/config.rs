@@ -167,8 +167,10 @@ config! {
     will_on_shutdown: WillOnShutdown = WillOnShutdown::AtShutdown, "will-on-shutdown", "Wills when the server shuts down (R-15).";
     publish_vs_suback: PublishVersusSuback = PublishVersusSuback::After, "publish-vs-suback", "Retained messages and SUBACK (R-18).";
     retained_qos0: RetainedQos0 = RetainedQos0::Kept, "retained-qos0", "Retained messages of QoS 0 (R-19).";
+    retained_overlap: RetainedOverlap = RetainedOverlap::CopyPerFilter, "retained-overlap", "Retained messages that several filters of one SUBSCRIBE match (R-22).";
     overlapping_subscriptions: OverlappingSubscriptions = OverlappingSubscriptions::OneCopy, "overlapping-subscriptions", "Copies for overlapping subscriptions (R-23).";
     dup_on_qos0: DupOnQos0 = DupOnQos0::Close, "dup-on-qos0", "DUP 1 with QoS 0 (R-26).";
+    live_retransmission: LiveRetransmission = LiveRetransmission::Never, "live-retransmission", "Deliveries that a connected client of 3.1.1 does not acknowledge (R-27).";
     repeated_qos2_publish: RepeatedQos2Publish = RepeatedQos2Publish::Pubrec, "repeated-qos2-publish", "A repeated QoS 2 PUBLISH in 5.0 (R-28).";
     unknown_identifier: UnknownIdentifier = UnknownIdentifier::Answer92, "unknown-identifier", "PUBREC or PUBREL with an unknown identifier (R-30).";
     unauthorised_publish: UnauthorisedPublish = UnauthorisedPublish::Ack87, "unauthorised-publish", "PUBLISH to a topic that is denied (R-33).";
@@ -183,11 +185,13 @@ config! {
     shared_choice: SharedChoice = SharedChoice::RoundRobin, "shared-choice", "Which member gets a shared message (R-47).";
     shared_qos1_redirect: SharedQos1Redirect = SharedQos1Redirect::Later, "shared-qos1-redirect", "Unacknowledged shared messages of QoS 1 (R-47).";
     disallowed_code_points: DisallowedCodePoints = DisallowedCodePoints::Accept, "disallowed-code-points", "Control characters and non-characters in topics (R-48).";
+    non_minimal_length: NonMinimalLength = NonMinimalLength::Close, "non-minimal-length", "A Remaining Length that is not in its shortest form (R-50).";
     payload_format_check: PayloadFormatCheck = PayloadFormatCheck::Forward, "payload-format-check", "Payload Format Indicator 1 and the payload (R-51).";
     identifier_in_use: IdentifierInUse = IdentifierInUse::Process, "identifier-in-use", "An identifier that a QoS 2 exchange has (R-52).";
     no_matching_subscribers: NoMatchingSubscribers = NoMatchingSubscribers::Ack10, "no-matching-subscribers", "Acknowledgement when nobody is subscribed (R-53).";
     equal_subscription_ids: EqualSubscriptionIds = EqualSubscriptionIds::Repeated, "equal-subscription-ids", "Equal Subscription Identifiers on one copy (R-54).";
     surplus_bytes: SurplusBytes = SurplusBytes::Close, "surplus-bytes", "Surplus bytes in acknowledgements and PINGREQ (R-55).";
+    session_in_another_version: SessionInAnotherVersion = SessionInAnotherVersion::Continued, "session-in-another-version", "The session of a client that comes back with another version (R-57).";
 }
 
 impl Config {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::access::{Action, allows};
 use super::auth::AuthStep;
 use super::config::{
-    EmptyClientId, ForeignProtocolName, MalformedConnect, PasswordOnly, PayloadFormatCheck, TakeoverOrder,
-    UnknownVersion,
+    EmptyClientId, ForeignProtocolName, MalformedConnect, PasswordOnly, PayloadFormatCheck,
+    SessionInAnotherVersion, TakeoverOrder, UnknownVersion,
 };
 use super::connection::Phase;
 use super::session::{NEVER, SessionId};
@@ -296,7 +296,8 @@ impl Broker {
     ) -> (SessionId, bool) {
         let mut found = self.state.sessions.find(client_id);
         if let Some(session) = found
-            && self.seam.discards_session(connect.clean_start)
+            && (self.seam.discards_session(connect.clean_start)
+                || self.is_left_behind(session, connect.version))
         {
             self.moment(Moment::CleanStart(session));
             self.end_session(session);
@@ -330,6 +331,12 @@ impl Broker {
             }
         }
         (session, present)
+    }
+
+    /// Whether a session cannot go on in this version of the protocol.
+    fn is_left_behind(&self, session: SessionId, version: ProtocolVersion) -> bool {
+        self.config.session_in_another_version == SessionInAnotherVersion::New
+            && self.state.sessions.get(session).is_some_and(|session| session.version != version)
     }
 
     /// The Session Expiry Interval in force: that of CONNECT, up to the configured maximum (U5-69). 3.1 and
@@ -373,6 +380,7 @@ impl Broker {
             connection.timer = Some(due);
             self.timers.arm(due, Timer::Silence(id));
         }
+        self.plan_to_send_again(id);
     }
 
     /// The keep alive in force, in seconds (MQTT-3.2.2-22).

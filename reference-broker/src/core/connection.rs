@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{DisconnectBeforeClose, DupOnQos0, SurplusBytes, TakeoverNotice, WillOnShutdown};
+use super::config::{
+    DisconnectBeforeClose, DupOnQos0, LiveRetransmission, NonMinimalLength, SurplusBytes, TakeoverNotice,
+    WillOnShutdown,
+};
 use super::connect::Pending;
 use super::seam::Sending;
 use super::session::{NEVER, SessionId};
@@ -14,8 +17,11 @@ use super::will::after;
 use super::{Broker, ConnectionId, Output, Time};
 use crate::codec::{
     DecodeError, Disconnect, Frame, FrameError, Header, Packet, PacketType, PropertyId, ProtocolVersion,
-    Rule, decode_frame, next_frame,
+    Rule, decode_frame, next_frame, next_frame_of_any_form,
 };
+
+/// Time between two transmissions to a client of 3.1 or 3.1.1 that does not acknowledge.
+const RETRANSMISSION_PERIOD: Duration = Duration::from_secs(10);
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub(crate) struct Connection {
     pub patience: Option<Duration>,
     /// When the timer of its silence is armed for: never later than it is due.
     pub timer: Option<Time>,
+    /// When what it has not acknowledged is sent again.
+    pub again: Option<Time>,
     /// The client's Receive Maximum, or the server's own limit if that is smaller.
     pub window: u16,
     /// The client's Maximum Packet Size.
@@ -74,6 +82,7 @@ impl Connection {
             last_packet: now,
             patience: None,
             timer: Some(silent_until),
+            again: None,
             window: u16::MAX,
             packet_limit: u32::MAX,
             alias_limit: 0,
@@ -112,7 +121,11 @@ impl Broker {
         let limit = self.seam.read_limit(Some(self.config.maximum_packet_size.0));
         let mut at = 0;
         while self.connections.contains_key(&id) {
-            match next_frame(&bytes[at..], limit) {
+            let next = match self.config.non_minimal_length {
+                NonMinimalLength::Close => next_frame(&bytes[at..], limit),
+                NonMinimalLength::Tolerate => next_frame_of_any_form(&bytes[at..], limit),
+            };
+            match next {
                 Ok(Some(frame)) => {
                     at += frame.len();
                     self.take_frame(id, frame);
@@ -329,6 +342,31 @@ impl Broker {
         }
     }
 
+    /// Arms the timer for sending again, where that is what is configured and the version allows it.
+    pub(super) fn plan_to_send_again(&mut self, id: ConnectionId) {
+        if self.config.live_retransmission == LiveRetransmission::Never {
+            return;
+        }
+        let connection = self.connections.get_mut(&id);
+        let Some(connection) = connection.filter(|it| it.version != ProtocolVersion::V5) else { return };
+        let due = self.now + RETRANSMISSION_PERIOD;
+        connection.again = Some(due);
+        self.timers.arm(due, Timer::Again(id));
+    }
+
+    /// Sends again what the client has not acknowledged, in the old order and with DUP 1.
+    pub(super) fn send_again(&mut self, id: ConnectionId) {
+        let Some(Phase::Open(session)) = self.connections.get(&id).map(|connection| &connection.phase) else {
+            return;
+        };
+        let session = *session;
+        if let Some(session) = self.state.sessions.get_mut(session) {
+            session.outbox.interrupt();
+        }
+        self.resume(session);
+        self.plan_to_send_again(id);
+    }
+
     /// Ends a connection, unless a defect keeps it.
     pub(super) fn close(&mut self, id: ConnectionId, end: End) {
         if end == End::Lost || self.seam.closes(true, end) {
@@ -341,6 +379,7 @@ impl Broker {
         let told = self.send_notice(id, end);
         let Some(connection) = self.connections.remove(&id) else { return };
         self.timers.cancel(connection.timer, Timer::Silence(id));
+        self.timers.cancel(connection.again, Timer::Again(id));
         if end != End::Lost && (!told || self.seam.closes_after_notice(true)) {
             self.outputs.push_back(Output::Close { connection: id });
         }

@@ -178,6 +178,7 @@ impl Broker {
                 Timer::Will(session) => self.will_delay_passed(session),
                 Timer::SessionExpiry(session) => self.session_expired(session),
                 Timer::Silence(connection) => self.silence(connection),
+                Timer::Again(connection) => self.send_again(connection),
             }
         }
         self.now = self.now.max(now);

@@ -117,6 +117,9 @@ impl Broker {
             if connection.timer.is_some_and(|at| !self.timers.is_armed(at, Timer::Silence(*id))) {
                 return Err(format!("connection {id} has lost its timer"));
             }
+            if connection.again.is_some_and(|at| !self.timers.is_armed(at, Timer::Again(*id))) {
+                return Err(format!("connection {id} will not be sent anything again"));
+            }
             if connection.buffer.len() > self.config.maximum_packet_size.0 as usize {
                 return Err(format!("connection {id} buffers {} bytes", connection.buffer.len()));
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::access::{Action, allows};
 use super::config::{
-    DisallowedCodePoints, IdentifierInUse, MalformedFilter, PublishVersusSuback, ShareInOldVersions,
-    UnavailableFeature, UnsubackUnknown, UnsubscribeBuffered,
+    DisallowedCodePoints, IdentifierInUse, MalformedFilter, PublishVersusSuback, RetainedOverlap,
+    ShareInOldVersions, UnavailableFeature, UnsubackUnknown, UnsubscribeBuffered,
 };
 use super::deliver::Terms;
 use super::message::Message;
@@ -277,6 +277,9 @@ impl Broker {
 
     /// Sends the retained messages of new subscriptions, with RETAIN 1 (U5-73; MQTT-3.3.1-8 in 3.1.1).
     fn send_retained(&mut self, session: SessionId, retained: &mut Vec<(Arc<Message>, Grant)>) {
+        if self.config.retained_overlap == RetainedOverlap::OneInAll {
+            one_in_all(retained);
+        }
         for (message, grant) in retained.drain(..) {
             let publication = message.view();
             if self.seam.is_expired(message.is_expired(self.now), false) {
@@ -372,4 +375,19 @@ impl Broker {
         }
         true
     }
+}
+
+/// Leaves one copy of each retained message: that of the highest QoS, among those that No Local does not
+/// keep back if there are any.
+fn one_in_all(retained: &mut Vec<(Arc<Message>, Grant)>) {
+    let rank = |grant: &Grant| (!grant.no_local, grant.qos);
+    let mut kept: Vec<(Arc<Message>, Grant)> = Vec::with_capacity(retained.len());
+    for (message, grant) in retained.drain(..) {
+        match kept.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &message)) {
+            Some((_, held)) if rank(held) < rank(&grant) => *held = grant,
+            Some(_) => {}
+            None => kept.push((message, grant)),
+        }
+    }
+    *retained = kept;
 }

@@ -6,7 +6,7 @@ use super::session::SessionId;
 use super::{ConnectionId, Time};
 
 /// Something that happens at a moment. At equal moments the order is the one here: a will goes out before
-/// its session ends, and both before a connection that fell silent is closed.
+/// its session ends, both before a connection that fell silent is closed, and nothing is sent again on one that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     /// The Will Delay Interval of this session has passed.
@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     SessionExpiry(SessionId),
     /// This connection ought to have sent something by now: CONNECT, or any packet within its keep alive.
     Silence(ConnectionId),
+    /// What this connection has not acknowledged is sent again.
+    Again(ConnectionId),
 }
 
 /// All timers, soonest first.

@@ -784,11 +784,12 @@ impl Errand {
         let task = spawn_local(async move {
             let mut stage = Stage::new(&plan, seed, options);
             drive(&mut stage, wire, &mut Hand(server)).await;
-            let (history, findings) = stage.finish();
-            Played { history, findings }
+            let (history, findings, recorded) = stage.finish();
+            Played { history, findings, recorded }
         });
         let played = task.await.unwrap_or_else(|error| Played {
             history: History::new(),
+            recorded: Vec::new(),
             findings: vec![Finding {
                 weight: Weight::Harness,
                 requirement: self.plan.requirements.first().cloned().unwrap_or_default(),
