@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-// Runs are short and allocate much; the system's allocator costs a seventh of the time.
+// Runs are short and allocate much; the system's allocator costs a sixth of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
