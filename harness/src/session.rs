@@ -169,7 +169,7 @@ pub fn case_seed(seed: u64, scenario: &Scenario, version: ProtocolVersion) -> u6
 /// How long a quiet window and tolerances are in a simulated world.
 pub fn simulated_options(world: WorldKind) -> (PlanOptions, StageOptions) {
     let tolerance = match world {
-        WorldKind::Core => Duration::from_millis(10),
+        WorldKind::Core => Duration::ZERO,
         _ => world::sim::TOLERANCE,
     };
     (PlanOptions { tolerance, ..PlanOptions::default() }, StageOptions::default())
