@@ -693,11 +693,8 @@ fn asked(subscribe: &Subscribe<'_>) -> Vec<Asked> {
 
 /// 128 bits of a topic and a payload; different ones do not collide in practice.
 fn fingerprint(topic: &str, payload: &[u8]) -> u128 {
-    let mut state = xxhash_rust::xxh3::Xxh3::new();
-    state.update(&(topic.len() as u32).to_le_bytes());
-    state.update(topic.as_bytes());
-    state.update(payload);
-    state.digest128()
+    let topic = xxhash_rust::xxh3::xxh3_64(topic.as_bytes());
+    xxhash_rust::xxh3::xxh3_128_with_seed(payload, topic)
 }
 
 fn text(payload: &[u8]) -> String {

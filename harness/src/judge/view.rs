@@ -145,7 +145,7 @@ impl ClientView {
     }
 
     pub(super) fn step_exchanges_are_over(&self) -> bool {
-        self.step_exchanges.is_disjoint(&self.exchanges)
+        !self.step_exchanges.iter().any(|id| self.exchanges.contains(id))
     }
 
     pub(super) fn all_exchanges_are_over(&self) -> bool {

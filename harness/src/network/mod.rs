@@ -65,6 +65,26 @@ pub enum Arrival {
 /// When a piece arrives, and which one comes first of those that arrive at the same time.
 type Due = (Time, u64);
 
+/// A piece that is under way: when it arrives, then its number, then its flow, in one number that orders them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
+
+impl Entry {
+    fn new((due, sequence): Due, link: Link, towards: Towards) -> Entry {
+        let flow = u128::from(link.0) << 1 | index(towards) as u128;
+        Entry(u128::from(due.0) << 64 | u128::from(sequence as u32) << 32 | flow)
+    }
+
+    const fn due(self) -> Time {
+        Time((self.0 >> 64) as u64)
+    }
+
+    const fn flow(self) -> (Link, Towards) {
+        let towards = if self.0 & 1 == 0 { Towards::Broker } else { Towards::Client };
+        (Link((self.0 as u32) >> 1), towards)
+    }
+}
+
 /// How a direction of a link behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Settings {
@@ -111,7 +131,7 @@ pub struct Network {
     sequence: u64,
     /// One entry for every piece that is under way to an end that takes it, the next one on top. Whatever changes
     /// more than the ends of flows makes it anew: that happens seldom.
-    arrivals: BinaryHeap<Reverse<(Due, Link, Towards)>>,
+    arrivals: BinaryHeap<Reverse<Entry>>,
     /// When the first end gives up.
     patience: Option<Time>,
 }
@@ -320,7 +340,7 @@ impl Network {
         self.sequence += 1;
         flow.under_way.push_back(((due, self.sequence), piece));
         if line.reading || towards == Towards::Broker {
-            self.arrivals.push(Reverse(((due, self.sequence), link, towards)));
+            self.arrivals.push(Reverse(Entry::new((due, self.sequence), link, towards)));
         }
         if waits {
             self.lose_patience();
@@ -379,8 +399,8 @@ impl Network {
     /// When the next thing happens at an end.
     pub fn next_deadline(&self) -> Option<Time> {
         match (self.arrivals.peek(), self.patience) {
-            (Some(Reverse(((due, _), ..))), Some(patience)) => Some(patience.min(*due)),
-            (Some(Reverse(((due, _), ..))), None) => Some(*due),
+            (Some(Reverse(entry)), Some(patience)) => Some(patience.min(entry.due())),
+            (Some(Reverse(entry)), None) => Some(entry.due()),
             (None, patience) => patience,
         }
     }
@@ -393,7 +413,7 @@ impl Network {
                 if towards == Towards::Broker || line.reading {
                     let pieces = flow.under_way.iter();
                     let link = Link(number as u32);
-                    self.arrivals.extend(pieces.map(|(due, _)| Reverse((*due, link, towards))));
+                    self.arrivals.extend(pieces.map(|(due, _)| Reverse(Entry::new(*due, link, towards))));
                 }
             }
         }
@@ -413,10 +433,11 @@ impl Network {
 
     /// Takes the next thing that is due.
     pub fn pop_due(&mut self, now: Time) -> Option<Arrival> {
-        if let Some(Reverse(((due, _), link, towards))) = self.arrivals.peek().copied()
-            && due <= now
+        if let Some(Reverse(entry)) = self.arrivals.peek().copied()
+            && entry.due() <= now
         {
             self.arrivals.pop();
+            let (link, towards) = entry.flow();
             let line = &mut self.lines[link.0 as usize];
             let flow = &mut line.flows[index(towards)];
             let (_, piece) = flow.under_way.pop_front()?;
