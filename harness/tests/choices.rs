@@ -77,7 +77,7 @@ fn every_choice_is_seen_on_the_reference_broker() {
     let suite = suite();
     let seen = observe(&recording(&suite), &Config::default(), "the default");
     let mut table = String::new();
-    assert_eq!(names().len(), 45);
+    assert_eq!(names().len(), 47);
     for name in names() {
         let (ruling, _) = choice(name).expect("it was listed");
         let rows: Vec<_> = seen.iter().filter(|((other, _), _)| other == name).collect();

@@ -114,6 +114,8 @@ pub(super) struct Messages<'p> {
     settled: Option<Time>,
     broker_changed: bool,
     partitioned: bool,
+    /// The script sent what cannot be read: a broker that takes it all the same has a message from it.
+    unreadable: bool,
 }
 
 impl Subscriber {
@@ -145,6 +147,7 @@ impl<'p> Messages<'p> {
             settled: None,
             broker_changed: false,
             partitioned: false,
+            unreadable: false,
         }
     }
 
@@ -159,7 +162,10 @@ impl<'p> Messages<'p> {
                 subscriber.unsubscribing.clear();
             }
             What::Sent(on, packet) => self.sent(*on, packet, seen),
-            What::SentGarbage(on) => self.subscribers[on.client].irregular = true,
+            What::SentGarbage(on) => {
+                self.subscribers[on.client].irregular = true;
+                self.unreadable = true;
+            }
             What::Received(on, packet, _) => self.received(*on, packet, seen, out),
             What::Closed(on, ..) => {
                 let subscriber = &mut self.subscribers[on.client];
@@ -402,6 +408,9 @@ impl<'p> Messages<'p> {
         }
         let content = self.index.get(&fingerprint(&topic, &publish.payload)).copied();
         let Some(content) = content.filter(|content| !self.messages[*content].published.is_empty()) else {
+            if self.unreadable {
+                return;
+            }
             out.violation(
                 BY,
                 &["MQTT-3.3.2-3"],
