@@ -38,7 +38,7 @@ pub struct StatementCoverage {
     pub protocol: String,
     /// Section and title.
     pub section: String,
-    /// Who must obey.
+    /// Who must obey: `server`, `client` or `both`.
     pub actor: String,
     /// The strongest keyword.
     pub level: String,
@@ -134,7 +134,12 @@ fn statement(
         id: requirement.id.clone(),
         protocol: version.to_string(),
         section: requirement.section.clone(),
-        actor: requirement.actor.to_string(),
+        actor: match requirement.actor {
+            Actor::Server => "server",
+            Actor::Client => "client",
+            Actor::Both => "both",
+        }
+        .into(),
         level: requirement.level.to_string(),
         status: match (seen.is_empty(), &exemption) {
             (false, _) => Status::Judged,

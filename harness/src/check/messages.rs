@@ -48,6 +48,9 @@ struct Published {
     /// When the broker took responsibility for it.
     acknowledged: Option<u32>,
     refused: bool,
+    /// Its Packet Identifier was in use by another exchange, or was used for another one meanwhile: what becomes
+    /// of the two is open.
+    contested: bool,
     /// It was sent more than once.
     repeated: bool,
     expires: bool,
@@ -211,6 +214,7 @@ impl<'p> Messages<'p> {
                         will: true,
                         acknowledged: None,
                         refused: false,
+                        contested: false,
                         repeated: false,
                         expires: false,
                         size: 0,
@@ -275,10 +279,22 @@ impl<'p> Messages<'p> {
             before.repeated = true;
             return;
         }
+        let mut contested = false;
         if let Some(id) = publish.packet_id {
-            self.open.insert((on.client, id, publish.qos), (content, list.len()));
+            let other = match publish.qos {
+                QoS::AtLeastOnce => QoS::ExactlyOnce,
+                _ => QoS::AtLeastOnce,
+            };
+            let place = (content, self.messages[content].published.len());
+            if let Some((content, at)) = self.open.get(&(on.client, id, other)).copied() {
+                contested = true;
+                if let Some(before) = self.messages[content].published.get_mut(at) {
+                    before.contested = true;
+                }
+            }
+            self.open.insert((on.client, id, publish.qos), place);
         }
-        list.push(Published {
+        self.messages[content].published.push(Published {
             event: seen.event,
             client: on.client,
             packet_id: publish.packet_id,
@@ -287,6 +303,7 @@ impl<'p> Messages<'p> {
             will: false,
             acknowledged: None,
             refused: false,
+            contested,
             repeated: false,
             expires: publish.properties.get(PropertyId::MessageExpiryInterval).is_some(),
             size: publish.payload.len() + publish.topic.len() + publish.properties.as_bytes().len() + 32,
@@ -630,7 +647,8 @@ impl<'p> Messages<'p> {
             }
             for (content, Message { topic, text, published }) in self.messages.iter().enumerate() {
                 let [only] = &published[..] else { continue };
-                if only.will || only.refused || only.expires || only.qos == QoS::AtMostOnce {
+                if only.will || only.refused || only.contested || only.expires || only.qos == QoS::AtMostOnce
+                {
                     continue;
                 }
                 let Some(acknowledged) = only.acknowledged else { continue };
