@@ -196,6 +196,7 @@ impl<'p> Messages<'p> {
                 subscriber.packet_sizes.push((seen.event, size));
                 if connect.clean_start {
                     forget(subscriber, seen.event);
+                    self.open.retain(|(client, ..), _| *client != on.client);
                 }
                 for at in 0..self.subscribers.len() {
                     let id = &self.subscribers[at].client_id;

@@ -6,7 +6,7 @@ use reference_broker::core::Config;
 use crate::coverage::Collector;
 use crate::report::coverage::{console, markdown};
 use crate::scenario::WorldKind;
-use crate::session::{Selection, jobs, run_simulated};
+use crate::session::{jobs, run_simulated};
 
 use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print};
 
@@ -36,10 +36,7 @@ pub fn coverage(arguments: &CoverageArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
-    let selection = Selection {
-        versions: arguments.suite.protocol.clone(),
-        requirements: arguments.suite.requirement.clone(),
-    };
+    let selection = arguments.suite.selection();
     let jobs = jobs(&suite, &selection, 1);
     let mut collector = Collector::default();
     run_simulated(&jobs, WorldKind::Core, &Config::default(), default_jobs(), &mut |outcome| {

@@ -18,6 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use reference_broker::codec::ProtocolVersion;
 
 use crate::scenario::{Suite, WorldKind};
+use crate::session::Selection;
 
 /// Bad usage, a bad scenario or profile, a broker that cannot be reached.
 pub const USAGE: u8 = 2;
@@ -78,6 +79,13 @@ struct SuiteArguments {
     /// Only scenarios that judge this statement (repeatable)
     #[arg(long, value_name = "ID", value_parser = requirement)]
     requirement: Vec<String>,
+}
+
+impl SuiteArguments {
+    /// Which part of the suite is meant.
+    fn selection(&self) -> Selection {
+        Selection { versions: self.protocol.clone(), requirements: self.requirement.clone() }
+    }
 }
 
 fn protocol(text: &str) -> Result<ProtocolVersion, String> {

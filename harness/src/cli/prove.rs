@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::prove::{Proof, prove as run_proof};
-use crate::session::{Selection, Stopwatch, jobs};
+use crate::session::{Stopwatch, jobs};
 
 use super::{HARNESS, SuiteArguments, complain, default_jobs, load, print};
 
@@ -40,10 +40,7 @@ pub fn prove(arguments: &ProveArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
-    let selection = Selection {
-        versions: arguments.suite.protocol.clone(),
-        requirements: arguments.suite.requirement.clone(),
-    };
+    let selection = arguments.suite.selection();
     let mut formats = Vec::new();
     for format in &arguments.format {
         match format.split_once('=') {

@@ -18,7 +18,7 @@ use crate::report::console::{Tally, choices, failure, line};
 use crate::report::json::{self, RunResult, SCHEMA, Summary};
 use crate::report::packet::summary;
 use crate::scenario::{PlanOptions, WorldKind};
-use crate::session::{Job, Outcome, Selection, Stopwatch, jobs, run_simulated, simulated_options};
+use crate::session::{Job, Outcome, Stopwatch, jobs, run_simulated, simulated_options};
 use crate::verdict::{Verdict, verdict_of};
 use crate::world::live::{Discovered, LiveCase, LiveOptions, LiveOutcome, Target};
 
@@ -327,10 +327,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
         Ok(suite) => suite,
         Err(code) => return code,
     };
-    let selection = Selection {
-        versions: arguments.suite.protocol.clone(),
-        requirements: arguments.suite.requirement.clone(),
-    };
+    let selection = arguments.suite.selection();
     let jobs = jobs(&suite, &selection, arguments.seed);
     if jobs.is_empty() {
         complain("error: no scenario is left: nothing judges that in this version");

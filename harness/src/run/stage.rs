@@ -372,6 +372,7 @@ impl<'p> Stage<'p> {
                     }
                     StepState::Idle | StepState::Done => {
                         if self.next_step == self.plan.steps.len() {
+                            self.fence = None;
                             self.phase = Phase::Settling {
                                 quiet_since: None,
                                 until: self.now + self.options.patience,
