@@ -18,8 +18,9 @@ struct Open {
     link: Link,
     /// PUBREL has come for it, so the broker knows PUBREC.
     released: bool,
-    /// The Subscription Identifiers that it has had, one after the other.
-    identifiers: Vec<Vec<u32>>,
+    /// The Subscription Identifiers that it has now, and those that it had before, one after the other.
+    identifiers: Vec<u32>,
+    earlier: Vec<Vec<u32>>,
 }
 
 /// What the broker owes to keep in mind of one Client Identifier.
@@ -207,8 +208,8 @@ impl Deliveries {
                 open.link = on.link;
                 open.fingerprint = fingerprint;
                 let now = subscription_identifiers(publish);
-                if same && open.identifiers.last() != Some(&now) {
-                    if open.identifiers.contains(&now) {
+                if same && open.identifiers != now {
+                    if open.earlier.contains(&now) {
                         out.violation(
                             BY,
                             &["U5-82"],
@@ -217,7 +218,7 @@ impl Deliveries {
                             vec![open.event, event],
                         );
                     }
-                    open.identifiers.push(now);
+                    open.earlier.push(std::mem::replace(&mut open.identifiers, now));
                 }
             }
         } else {
@@ -234,8 +235,15 @@ impl Deliveries {
                 );
                 out.violation(BY, ids, "DUP 0 on the first transmission", "DUP 1", vec![event]);
             }
-            let identifiers = vec![subscription_identifiers(publish)];
-            session.open.insert(id, Open { fingerprint, event, link: on.link, released: false, identifiers });
+            let open = Open {
+                fingerprint,
+                event,
+                link: on.link,
+                released: false,
+                identifiers: subscription_identifiers(publish),
+                earlier: Vec::new(),
+            };
+            session.open.insert(id, open);
         }
         // Only what was sent on this connection counts against the quota.
         let in_flight = session.open.values().filter(|open| open.link == on.link).count();

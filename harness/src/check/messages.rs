@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, Publish, QoS, Subscribe};
 use reference_broker::core::Time;
+use smallvec::SmallVec;
 
 use crate::history::Link;
 use crate::scenario::Plan;
@@ -26,10 +27,10 @@ type Content = usize;
 
 /// What is known of one topic and payload.
 #[derive(Debug)]
-struct Message {
-    topic: String,
-    text: String,
-    published: Vec<Published>,
+struct Message<'h> {
+    topic: Cow<'h, str>,
+    payload: Cow<'h, [u8]>,
+    published: SmallVec<[Published; 1]>,
 }
 
 /// Filter, QoS, Retain As Published and No Local of a subscription that was asked for.
@@ -81,15 +82,16 @@ struct Granted {
 }
 
 #[derive(Debug, Default)]
-struct Subscriber {
+struct Subscriber<'h> {
     granted: Vec<Granted>,
     pending: BTreeMap<u16, (u32, Vec<Asked>)>,
     unsubscribing: BTreeMap<u16, Vec<String>>,
-    delivered: BTreeMap<Content, Vec<Delivered>>,
+    /// Deliveries by the number of what they deliver.
+    delivered: Vec<SmallVec<[Delivered; 1]>>,
     /// The order of first deliveries.
     order: Vec<(Content, QoS, u32, bool, bool)>,
     held: BTreeSet<u16>,
-    aliases: BTreeMap<u32, String>,
+    aliases: BTreeMap<u32, Cow<'h, str>>,
     link: Option<Link>,
     connected_since: Option<Time>,
     /// When the present state of subscriptions began: a clean start, or a session that was lost.
@@ -105,15 +107,15 @@ struct Subscriber {
     filters: BTreeSet<String>,
 }
 
-pub(super) struct Messages<'p> {
+pub(super) struct Messages<'p, 'h> {
     plan: &'p Plan,
-    messages: Vec<Message>,
+    messages: Vec<Message<'h>>,
     /// Messages by the fingerprint of topic and payload.
     index: BTreeMap<u128, Content>,
     /// Exchanges without their acknowledgement: client, Packet Identifier and QoS, to message and publication.
     open: BTreeMap<(usize, u16, QoS), (Content, usize)>,
-    subscribers: Vec<Subscriber>,
-    sender_aliases: BTreeMap<(Link, u32), String>,
+    subscribers: Vec<Subscriber<'h>>,
+    sender_aliases: BTreeMap<(Link, u32), Cow<'h, str>>,
     settled: Option<Time>,
     broker_changed: bool,
     partitioned: bool,
@@ -121,7 +123,7 @@ pub(super) struct Messages<'p> {
     unreadable: bool,
 }
 
-impl Subscriber {
+impl Subscriber<'_> {
     /// Whether a message may be larger than what this client took on a connection since it was published:
     /// then the broker was right to discard it (MQTT-3.1.2-25).
     fn too_large(&self, published: &Published) -> bool {
@@ -138,8 +140,8 @@ fn share(filter: &str) -> (&str, bool) {
     }
 }
 
-impl<'p> Messages<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Messages<'p> {
+impl<'p, 'h> Messages<'p, 'h> {
+    pub(super) fn new(plan: &'p Plan) -> Messages<'p, 'h> {
         Messages {
             plan,
             messages: Vec::new(),
@@ -154,7 +156,7 @@ impl<'p> Messages<'p> {
         }
     }
 
-    pub(super) fn observe(&mut self, seen: &Seen<'_>, out: &mut Findings) {
+    pub(super) fn observe(&mut self, seen: &Seen<'h>, out: &mut Findings) {
         match &seen.what {
             What::Opening(on) => {
                 let subscriber = &mut self.subscribers[on.client];
@@ -184,7 +186,7 @@ impl<'p> Messages<'p> {
         }
     }
 
-    fn sent(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>) {
+    fn sent(&mut self, on: On, packet: &Packet<'h>, seen: &Seen<'h>) {
         let subscriber = &mut self.subscribers[on.client];
         match packet {
             Packet::Connect(connect) => {
@@ -246,27 +248,31 @@ impl<'p> Messages<'p> {
     }
 
     /// The number of a topic and payload.
-    fn intern(&mut self, topic: &str, payload: &[u8]) -> Content {
+    fn intern(&mut self, topic: &Cow<'h, str>, payload: &Cow<'h, [u8]>) -> Content {
         let key = fingerprint(topic, payload);
         if let Some(content) = self.index.get(&key) {
             return *content;
         }
         let content = self.messages.len();
-        self.messages.push(Message { topic: topic.to_string(), text: text(payload), published: Vec::new() });
+        self.messages.push(Message {
+            topic: topic.clone(),
+            payload: payload.clone(),
+            published: SmallVec::new(),
+        });
         self.index.insert(key, content);
         content
     }
 
-    fn published(&mut self, on: On, publish: &Publish<'_>, seen: &Seen<'_>) {
+    fn published(&mut self, on: On, publish: &Publish<'h>, seen: &Seen<'h>) {
         let topic = match publish.properties.number(PropertyId::TopicAlias) {
             Some(alias) if publish.topic.is_empty() => {
-                Cow::Owned(self.sender_aliases.get(&(on.link, alias)).cloned().unwrap_or_default())
+                self.sender_aliases.get(&(on.link, alias)).cloned().unwrap_or_default()
             }
             Some(alias) => {
-                self.sender_aliases.insert((on.link, alias), publish.topic.to_string());
-                Cow::Borrowed(publish.topic.as_ref())
+                self.sender_aliases.insert((on.link, alias), publish.topic.clone());
+                publish.topic.clone()
             }
-            None => Cow::Borrowed(publish.topic.as_ref()),
+            None => publish.topic.clone(),
         };
         let content = self.intern(&topic, &publish.payload);
         let list = &mut self.messages[content].published;
@@ -311,7 +317,7 @@ impl<'p> Messages<'p> {
         });
     }
 
-    fn received(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>, out: &mut Findings) {
+    fn received(&mut self, on: On, packet: &Packet<'h>, seen: &Seen<'h>, out: &mut Findings) {
         match packet {
             Packet::Connack(connack) => {
                 let subscriber = &mut self.subscribers[on.client];
@@ -382,18 +388,18 @@ impl<'p> Messages<'p> {
         }
     }
 
-    fn delivered(&mut self, on: On, publish: &Publish<'_>, seen: &Seen<'_>, out: &mut Findings) {
+    fn delivered(&mut self, on: On, publish: &Publish<'h>, seen: &Seen<'h>, out: &mut Findings) {
         let version = on.version;
         let subscriber = &mut self.subscribers[on.client];
         let topic = match publish.properties.number(PropertyId::TopicAlias) {
             Some(alias) if publish.topic.is_empty() => {
-                Cow::Owned(subscriber.aliases.get(&alias).cloned().unwrap_or_default())
+                subscriber.aliases.get(&alias).cloned().unwrap_or_default()
             }
             Some(alias) => {
-                subscriber.aliases.insert(alias, publish.topic.to_string());
-                Cow::Borrowed(publish.topic.as_ref())
+                subscriber.aliases.insert(alias, publish.topic.clone());
+                publish.topic.clone()
             }
-            None => Cow::Borrowed(publish.topic.as_ref()),
+            None => publish.topic.clone(),
         };
         let fresh = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(id)) => subscriber.held.insert(id),
@@ -404,7 +410,7 @@ impl<'p> Messages<'p> {
         }
         // Subscriptions of the same Client Identifier under another name of the plan count as well.
         let own = &self.subscribers[on.client];
-        let asked = |subscriber: &Subscriber| {
+        let asked = |subscriber: &Subscriber<'_>| {
             subscriber.filters.iter().any(|filter| matches(share(filter).0, &topic))
         };
         let matched = asked(own)
@@ -444,7 +450,10 @@ impl<'p> Messages<'p> {
         self.flags(on, publish, &topic, &self.messages[content].published, seen, out);
         let subscriber = &mut self.subscribers[on.client];
         subscriber.order.push((content, publish.qos, seen.event, publish.dup, publish.retain));
-        subscriber.delivered.entry(content).or_default().push(Delivered {
+        if subscriber.delivered.len() <= content {
+            subscriber.delivered.resize_with(content + 1, SmallVec::new);
+        }
+        subscriber.delivered[content].push(Delivered {
             event: seen.event,
             qos: publish.qos,
             retain: publish.retain,
@@ -467,7 +476,7 @@ impl<'p> Messages<'p> {
         if shares_id || subscriber.irregular {
             return;
         }
-        let matching: Vec<&Granted> =
+        let matching: SmallVec<[&Granted; 8]> =
             subscriber.granted.iter().filter(|it| matches(share(&it.filter).0, topic)).collect();
         let pending = subscriber
             .pending
@@ -547,10 +556,11 @@ impl<'p> Messages<'p> {
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let version = self.plan.clients[client].version;
             let shares_id = subscriber.shares_id;
-            for (content, delivered) in &subscriber.delivered {
-                let Message { topic, text, published } = &self.messages[*content];
+            for (content, delivered) in subscriber.delivered.iter().enumerate() {
+                let Message { topic, payload, published } = &self.messages[content];
                 // Retained messages come again with every subscription, wills at times that are not seen.
-                if published.iter().any(|it| it.retain || it.will)
+                if delivered.is_empty()
+                    || published.iter().any(|it| it.retain || it.will)
                     || delivered.iter().any(|it| it.retain)
                     || shares_id
                 {
@@ -577,7 +587,7 @@ impl<'p> Messages<'p> {
                         ids,
                         format!(
                             "\"{}\" at most {} at {} (duplicated otherwise)",
-                            text,
+                            text(payload),
                             if allowed == 1 { "once".to_string() } else { format!("{allowed} times") },
                             self.plan.clients[client].name
                         ),
@@ -597,7 +607,7 @@ impl<'p> Messages<'p> {
             }
             // Publisher, topic, published QoS, delivered QoS → the last message seen.
             let mut last: BTreeMap<(usize, &str, QoS, QoS), (u32, u32)> = BTreeMap::new();
-            let mut first_seen: BTreeSet<Content> = BTreeSet::new();
+            let mut met = vec![false; self.messages.len()];
             for (content, qos, event, dup, retain) in &subscriber.order {
                 let [published] = self.messages[*content].published.as_slice() else { continue };
                 if *dup
@@ -605,11 +615,11 @@ impl<'p> Messages<'p> {
                     || published.will
                     || published.repeated
                     || published.retain
-                    || !first_seen.insert(*content)
+                    || std::mem::replace(&mut met[*content], true)
                 {
                     continue;
                 }
-                let key = (published.client, self.messages[*content].topic.as_str(), published.qos, *qos);
+                let key = (published.client, self.messages[*content].topic.as_ref(), published.qos, *qos);
                 match last.get(&key) {
                     Some((before, earlier)) if *before > published.event => {
                         out.violation(
@@ -620,7 +630,10 @@ impl<'p> Messages<'p> {
                                 &["MQTT-4.6.0-6", "MQTT-4.6.0-5"],
                             ),
                             "messages of one publisher, topic and QoS in their order (reordered otherwise)",
-                            format!("\"{}\" came after a later message", self.messages[*content].text),
+                            format!(
+                                "\"{}\" came after a later message",
+                                text(&self.messages[*content].payload)
+                            ),
                             vec![*earlier, *event],
                         );
                     }
@@ -646,7 +659,7 @@ impl<'p> Messages<'p> {
             if !there || subscriber.irregular || shares_id || self.acts_by_script(client) {
                 continue;
             }
-            for (content, Message { topic, text, published }) in self.messages.iter().enumerate() {
+            for (content, Message { topic, payload, published }) in self.messages.iter().enumerate() {
                 let [only] = &published[..] else { continue };
                 if only.will || only.refused || only.contested || only.expires || only.qos == QoS::AtMostOnce
                 {
@@ -665,12 +678,12 @@ impl<'p> Messages<'p> {
                 if owed
                     && !too_large
                     && !topic.starts_with('$')
-                    && !subscriber.delivered.contains_key(&content)
+                    && subscriber.delivered.get(content).is_none_or(|it| it.is_empty())
                 {
                     out.violation(
                         BY,
                         &["MQTT-4.5.0-1"],
-                        format!("\"{}\" at {}, whose subscription matched when the broker took it (lost otherwise)", text, plan.name),
+                        format!("\"{}\" at {}, whose subscription matched when the broker took it (lost otherwise)", text(payload), plan.name),
                         "it did not arrive",
                         vec![only.event, acknowledged],
                     );
@@ -698,7 +711,7 @@ impl<'p> Messages<'p> {
     }
 }
 
-fn forget(subscriber: &mut Subscriber, event: u32) {
+fn forget(subscriber: &mut Subscriber<'_>, event: u32) {
     subscriber.granted.clear();
     subscriber.held.clear();
     subscriber.state_since = event;

@@ -15,7 +15,7 @@ const BY: &str = "websocket";
 pub(super) fn observe(history: &History, out: &mut Findings) {
     let mut offers: BTreeSet<Link> = BTreeSet::new();
     for (sequence, event) in history.events().iter().enumerate() {
-        let events = vec![sequence as u32];
+        let events = || vec![sequence as u32];
         match event.fact {
             Fact::UpgradeSent { link, bytes }
                 if subprotocols(history.bytes(bytes)).iter().any(|name| name == SUBPROTOCOL) =>
@@ -32,12 +32,12 @@ pub(super) fn observe(history: &History, out: &mut Findings) {
                         names => format!("it selects {}", names.join(", ")),
                     };
                     let expected = "an upgrade that selects the subprotocol mqtt, which was offered";
-                    out.violation(BY, &["MQTT-6.0.0-4"], expected, observed, events);
+                    out.violation(BY, &["MQTT-6.0.0-4"], expected, observed, events());
                 }
             }
             Fact::Frame { bytes, from_broker: true, .. } => {
                 if let Some(fault) = fault_of(history.bytes(bytes)) {
-                    out.violation(BY, &["MQTT-6.0.0-1"], "data in binary WebSocket frames", fault, events);
+                    out.violation(BY, &["MQTT-6.0.0-1"], "data in binary WebSocket frames", fault, events());
                 }
             }
             _ => {}

@@ -110,7 +110,7 @@ impl Judge<'_> {
             let counted = deliveries.filter(|it| {
                 let payload = history.bytes(it.payload);
                 (record.payloads.is_empty() || record.payloads.iter().any(|one| one.as_bytes() == payload))
-                    && record.topic.as_ref().is_none_or(|topic| *topic == it.topic)
+                    && it.is_on(record.topic.as_deref(), history)
             });
             let count = counted.count() as u64;
             let value = match &record.count {

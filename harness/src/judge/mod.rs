@@ -198,7 +198,7 @@ impl<'p> Judge<'p> {
             .iter()
             .flat_map(|to| &self.clients[*to].deliveries)
             .filter(move |it| history.bytes(it.payload) == payload.as_bytes())
-            .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
+            .filter(|it| it.is_on(demand.topic.as_deref(), history))
             .map(|it| it.event)
     }
 
@@ -367,8 +367,7 @@ impl<'p> Judge<'p> {
         }
         for at in 0..self.clients[client].inbox.len() {
             let inbound = self.clients[client].inbox[at];
-            let bytes = history.bytes(inbound.bytes);
-            let Some(packet) = view::resolved(bytes, version, &inbound, &self.clients[client]) else {
+            let Some(packet) = view::resolved(&inbound, version, &self.clients[client], history) else {
                 continue;
             };
             let mut difference = None;
@@ -455,7 +454,7 @@ impl<'p> Judge<'p> {
             let place = (from..view.inbox.len()).find(|at| {
                 let inbound = view.inbox[*at];
                 inbound.kind == Some(wanted.kind)
-                    && view::resolved(history.bytes(inbound.bytes), view.version, &inbound, view)
+                    && view::resolved(&inbound, view.version, view, history)
                         .is_some_and(|packet| self.compare(wanted, &packet, view.version).is_none())
             })?;
             taken.push(place);
@@ -553,12 +552,7 @@ impl<'p> Judge<'p> {
         if let Some(at) = position {
             let inbound = self.clients[client].inbox.remove(at);
             said = choice::code_of(history.bytes(inbound.bytes));
-            let code = match view::resolved(
-                history.bytes(inbound.bytes),
-                version,
-                &inbound,
-                &self.clients[client],
-            ) {
+            let code = match view::resolved(&inbound, version, &self.clients[client], history) {
                 Some(Packet::Disconnect(Disconnect { reason, .. })) => Some((reason, PacketType::Disconnect)),
                 Some(Packet::Connack(connack)) => Some((connack.reason, PacketType::Connack)),
                 _ => None,
@@ -860,7 +854,7 @@ impl<'p> Judge<'p> {
                         .to
                         .iter()
                         .flat_map(|to| &self.clients[*to].deliveries)
-                        .filter(|it| demand.topic.as_ref().is_none_or(|topic| *topic == it.topic))
+                        .filter(|it| it.is_on(demand.topic.as_deref(), history))
                         .map(|it| it.event)
                         .collect()
                 } else {
@@ -977,7 +971,7 @@ fn list_codes(codes: &[ReasonCode]) -> String {
 }
 
 fn describe(inbound: &Inbound, view: &ClientView, history: &History, version: ProtocolVersion) -> String {
-    match view::resolved(history.bytes(inbound.bytes), version, inbound, view) {
+    match view::resolved(inbound, version, view, history) {
         Some(Packet::Publish(publish)) => {
             let payload = String::from_utf8_lossy(&publish.payload);
             let payload: String = payload.chars().take(40).collect();

@@ -1,7 +1,6 @@
 //! What can be known of one client from the history: its connection, its inbox, its open exchanges, and
 //! what its application got.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use reference_broker::codec::{Packet, PacketType, PropertyId, ProtocolVersion, QoS, ReasonCode};
@@ -29,12 +28,19 @@ pub struct Delivery {
     pub event: u32,
     /// Its time.
     pub at: Time,
-    /// The topic, with an alias resolved.
-    pub topic: String,
+    /// Where the topic stands, with an alias resolved; empty for an alias that stands for nothing.
+    pub topic: Range,
     /// Where the payload stands.
     pub payload: Range,
     /// QoS of the delivery.
     pub qos: QoS,
+}
+
+impl Delivery {
+    /// Whether it came on this topic, if one is given.
+    pub(super) fn is_on(&self, topic: Option<&str>, history: &History) -> bool {
+        topic.is_none_or(|topic| topic.as_bytes() == history.bytes(self.topic))
+    }
 }
 
 /// The end of a connection.
@@ -89,7 +95,7 @@ pub struct ClientView {
     pub(super) pong: bool,
     /// QoS 2 deliveries that the client holds until PUBREL.
     held: BTreeSet<u16>,
-    aliases: BTreeMap<u32, String>,
+    aliases: BTreeMap<u32, Range>,
     pub(super) deliveries: Vec<Delivery>,
 }
 
@@ -294,15 +300,18 @@ impl ClientView {
                 self.script_received || !known
             }
             Packet::Publish(publish) => {
+                // Behind the header and the length of the Topic Name (section 3.3.2.1).
+                let named =
+                    Range { start: bytes.start + header_len(bytes.len) + 2, len: publish.topic.len() as u32 };
                 let topic = match publish.properties.number(PropertyId::TopicAlias) {
                     Some(alias) if publish.topic.is_empty() => {
-                        self.aliases.get(&alias).cloned().unwrap_or_default()
+                        self.aliases.get(&alias).copied().unwrap_or(named)
                     }
                     Some(alias) => {
-                        self.aliases.insert(alias, publish.topic.to_string());
-                        publish.topic.to_string()
+                        self.aliases.insert(alias, named);
+                        named
                     }
-                    None => publish.topic.to_string(),
+                    None => named,
                 };
                 // A QoS 2 message that the client still holds is not a new one.
                 let fresh = match (publish.qos, publish.packet_id) {
@@ -342,13 +351,25 @@ impl ClientView {
     }
 }
 
-/// The packet in these bytes with a Topic Alias replaced by its topic.
+/// The length of the fixed header of a packet of this length (section 2.1.4: Remaining Length takes as few bytes as
+/// it needs).
+const fn header_len(packet: u32) -> u32 {
+    match packet {
+        0..130 => 2,
+        130..16_387 => 3,
+        16_387..2_097_156 => 4,
+        _ => 5,
+    }
+}
+
+/// The packet that a client received, with a Topic Alias replaced by its topic.
 pub(super) fn resolved<'h>(
-    bytes: &'h [u8],
-    version: ProtocolVersion,
     inbound: &Inbound,
+    version: ProtocolVersion,
     view: &ClientView,
+    history: &'h History,
 ) -> Option<Packet<'h>> {
+    let bytes = history.bytes(inbound.bytes);
     // The form of a CONNACK for a version that nobody speaks is not defined.
     let mut packet = whole_packet(bytes, version).or_else(|| {
         let other =
@@ -368,7 +389,7 @@ pub(super) fn resolved<'h>(
         && publish.topic.is_empty()
         && let Some(delivery) = view.deliveries.iter().find(|delivery| delivery.event == inbound.event)
     {
-        publish.topic = Cow::Owned(delivery.topic.clone());
+        publish.topic = String::from_utf8_lossy(history.bytes(delivery.topic));
     }
     Some(packet)
 }
