@@ -8,6 +8,8 @@ pub mod cli;
 pub mod client;
 pub mod coverage;
 pub mod evidence;
+pub mod explore;
+pub mod generate;
 pub mod history;
 pub mod judge;
 pub mod network;

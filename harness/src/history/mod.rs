@@ -214,6 +214,17 @@ impl History {
         digest::of(self)
     }
 
+    /// How many PUBLISH packets clients sent and got.
+    pub fn messages(&self) -> u64 {
+        let publishes = self.events.iter().filter(|event| match event.fact {
+            Fact::Sent { bytes, .. } | Fact::Received { bytes, .. } => {
+                packet_type(self.bytes(bytes)) == Some(PacketType::Publish)
+            }
+            _ => false,
+        });
+        publishes.count() as u64
+    }
+
     /// The client that a connection belongs to.
     pub fn client_of(&self, link: Link) -> Option<u32> {
         self.events.iter().find_map(|event| match event.fact {

@@ -731,7 +731,8 @@ impl<'p> Judge<'p> {
         let Some(closed) = self.clients[client].closed else { return };
         match closed.by {
             EndedBy::Fault | EndedBy::Client => {
-                if self.clients[client].sent_in_step {
+                let within = closed.by == EndedBy::Fault && !closed.before_step;
+                if within || self.clients[client].sent_in_step {
                     self.done();
                 } else if closed.before_step {
                     let observed = "the client is not connected";

@@ -626,6 +626,8 @@ impl<'p> Stage<'p> {
                 self.fact(Fact::Healed(Some(ends.client as u32)));
             }
             None => {
+                // What is armed is a fault too.
+                self.triggers.clear();
                 for client in 0..self.clients.len() {
                     for towards in [Towards::Broker, Towards::Client] {
                         if self.network.is_partitioned(client, towards) {
