@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "world",
     "check",
     "session",
+    "shrink",
     "prove",
     "coverage",
     "evidence",

@@ -39,7 +39,7 @@ pub use plan::{
 };
 pub use read::{ScenarioFile, parse_file};
 pub use schema::schema;
-pub use suite::{Suite, SuiteError};
+pub use suite::{Suite, SuiteError, scenario_name};
 pub use transport::{Framing, Transport, WebSocketPlace};
 pub use write::{BECAUSE, write};
 
