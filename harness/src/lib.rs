@@ -20,6 +20,7 @@ pub mod requirement;
 pub mod run;
 pub mod scenario;
 pub mod session;
+pub mod shrink;
 pub mod text;
 pub mod verdict;
 pub mod websocket;

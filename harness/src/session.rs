@@ -166,6 +166,11 @@ pub fn case_seed(seed: u64, scenario: &Scenario, version: ProtocolVersion) -> u6
     Random::stream(seed, &scenario.full_name(), u64::from(version.level())).draw()
 }
 
+/// The seed of a session in which the seed of this case is `case_seed`.
+pub fn session_seed(case_seed: u64, scenario: &Scenario, version: ProtocolVersion) -> u64 {
+    Random::seed_of(case_seed, &scenario.full_name(), u64::from(version.level()))
+}
+
 /// How long a quiet window and tolerances are in a simulated world.
 pub fn simulated_options(world: WorldKind) -> (PlanOptions, StageOptions) {
     let tolerance = match world {

@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "world",
     "check",
     "session",
+    "shrink",
     "explore",
     "prove",
     "coverage",

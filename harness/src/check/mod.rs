@@ -21,7 +21,6 @@ mod deliveries;
 mod format;
 mod matching;
 mod messages;
-mod model;
 mod subject;
 mod websocket;
 
@@ -34,7 +33,6 @@ use crate::scenario::Plan;
 use crate::verdict::{Finding, Recorded, Weight};
 
 pub use matching::matches;
-pub use model::model;
 pub use subject::{Judged, judged};
 
 /// Everything that is found in a history: by the steps, by `verify`, and by the always-on checkers.

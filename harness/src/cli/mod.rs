@@ -6,9 +6,12 @@
 mod coverage;
 mod discover;
 mod explain;
+mod explore;
+mod interrupt;
 mod prove;
 mod replay;
 mod run;
+mod shrink;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -45,6 +48,12 @@ enum Command {
     Discover(discover::DiscoverArguments),
     /// Evidence or a scenario again: the same history and verdict, or what differs
     Replay(replay::ReplayArguments),
+    /// A small scenario with the same finding as a large one, as a file
+    Shrink(shrink::ShrinkArguments),
+    /// Generated scenarios, a seed each, in the core world: what nobody wrote
+    Explore(explore::ExploreArguments),
+    /// The shards of an exploration: one result
+    Merge(explore::MergeArguments),
     /// Which statements of the standards the suite judges, by which scenarios, and which not
     Coverage(coverage::CoverageArguments),
     /// The suite against every defect and variant of the reference broker: the kill matrix
@@ -139,9 +148,12 @@ fn colour() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Where names of scenarios begin, if nobody says.
+const SUITE: &str = "scenarios";
+
 /// Reads the scenarios that were asked for, or says what is wrong with them.
 fn load(arguments: &SuiteArguments) -> Result<Suite, u8> {
-    let folder = arguments.suite.clone().unwrap_or_else(|| PathBuf::from("scenarios"));
+    let folder = arguments.suite.clone().unwrap_or_else(|| PathBuf::from(SUITE));
     let loaded = if folder.is_dir() || arguments.suite.is_some() {
         Suite::load(&folder, &arguments.scenarios)
     } else {
@@ -167,6 +179,9 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Discover(arguments) => discover::discover(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
+        Command::Merge(arguments) => explore::merge(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::List(arguments) => explain::list(&arguments),

@@ -77,7 +77,7 @@ pub struct RunArguments {
 }
 
 /// The settings of the reference broker that the arguments ask for.
-fn config(defect: Option<&str>, settings: &[(String, String)]) -> Result<Config, String> {
+pub(super) fn config(defect: Option<&str>, settings: &[(String, String)]) -> Result<Config, String> {
     let mut config = Config::default();
     for (key, value) in settings {
         config.set(key, value).map_err(|error| error.to_string())?;
@@ -88,7 +88,7 @@ fn config(defect: Option<&str>, settings: &[(String, String)]) -> Result<Config,
     Ok(config)
 }
 
-fn settings(list: &[String]) -> Result<Vec<(String, String)>, String> {
+pub(super) fn settings(list: &[String]) -> Result<Vec<(String, String)>, String> {
     list.iter()
         .map(|text| {
             let (key, value) = text.split_once('=').ok_or(format!("`{text}`: expected key=value"))?;
@@ -553,7 +553,7 @@ fn evidence_name(job: &Job<'_>) -> String {
 }
 
 /// A word of a shell command.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain =
         word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
     if plain && !word.is_empty() { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }

@@ -17,6 +17,16 @@ impl Random {
         Random(mix(state ^ mix(index.wrapping_add(0x5851_F42D_4C95_7F2D))))
     }
 
+    /// The seed whose stream for this purpose and index begins with `first`. There is exactly one.
+    pub fn seed_of(first: u64, purpose: &str, index: u64) -> u64 {
+        let mut state = unmix(first).wrapping_sub(0x9E37_79B9_7F4A_7C15);
+        state = unmix(state) ^ mix(index.wrapping_add(0x5851_F42D_4C95_7F2D));
+        for byte in purpose.bytes().rev() {
+            state = unmix(state.wrapping_mul(inverse(0x100_0000_01B3))) ^ u64::from(byte);
+        }
+        state ^ 0x9E37_79B9_7F4A_7C15
+    }
+
     /// The next 64 bits.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -50,9 +60,48 @@ const fn mix(mut value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
+/// What `mix` made `value` of.
+const fn unmix(mut value: u64) -> u64 {
+    value = unshift(value, 31).wrapping_mul(inverse(0x94D0_49BB_1331_11EB));
+    value = unshift(value, 27).wrapping_mul(inverse(0xBF58_476D_1CE4_E5B9));
+    unshift(value, 30)
+}
+
+/// What `value ^ (value >> by)` was.
+const fn unshift(value: u64, by: u32) -> u64 {
+    let mut before = value;
+    let mut known = by;
+    while known < 64 {
+        before = value ^ (before >> by);
+        known += by;
+    }
+    before
+}
+
+/// The number that an odd one has to be multiplied with to become 1. Each round doubles the bits that are right.
+const fn inverse(odd: u64) -> u64 {
+    let mut found = odd;
+    let mut round = 0;
+    while round < 6 {
+        found = found.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(found)));
+        round += 1;
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_found_by_what_its_stream_begins_with() {
+        for (seed, purpose, index) in
+            [(1, "qos/cut[reset]", 5), (u64::MAX, "", 0), (0x1234_5678_9ABC, "ä", 4)]
+        {
+            let first = Random::stream(seed, purpose, index).draw();
+            assert_eq!(Random::seed_of(first, purpose, index), seed, "{purpose}");
+        }
+    }
 
     #[test]
     fn the_numbers_never_change() {

@@ -346,8 +346,8 @@ fn interpolate(
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
-        out.push_str(&rest[..start]);
         let Some(end) = rest[start..].find('}') else { break };
+        out.push_str(&rest[..start]);
         let name = &rest[start + 2..start + end];
         match look_up(name, at, binding, used, reader).and_then(Node::inline) {
             Some(value) => out.push_str(&value),

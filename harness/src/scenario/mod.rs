@@ -17,6 +17,7 @@ mod schema;
 mod steps;
 mod suite;
 mod transport;
+mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,8 +39,9 @@ pub use plan::{
 };
 pub use read::{ScenarioFile, parse_file};
 pub use schema::schema;
-pub use suite::{Suite, SuiteError};
+pub use suite::{Suite, SuiteError, scenario_name};
 pub use transport::{Framing, Transport, WebSocketPlace};
+pub use write::{BECAUSE, write};
 
 /// Which world a run takes place in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

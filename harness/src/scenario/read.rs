@@ -331,7 +331,7 @@ fn receivers(value: &Node, clients: &[ClientSpec], reader: &mut Reader) -> Optio
 }
 
 /// `m-{1..3}` is m-1, m-2, m-3; other texts are themselves.
-fn expand(text: &str) -> Vec<String> {
+pub(super) fn expand(text: &str) -> Vec<String> {
     let range = (|| {
         let (head, rest) = text.split_once('{')?;
         let (range, tail) = rest.split_once('}')?;

@@ -203,8 +203,9 @@ impl Suite {
     }
 }
 
-/// The path of a file below the folder of scenarios, without ending; other files keep their own path.
-fn scenario_name(folder: &Path, path: &Path) -> String {
+/// The name of the scenario in a file: its path below the folder of scenarios, without ending; other files keep their
+/// own path.
+pub fn scenario_name(folder: &Path, path: &Path) -> String {
     let inner = path.strip_prefix(folder).unwrap_or(path).with_extension("");
     inner
         .components()
