@@ -52,6 +52,10 @@ pub(super) struct Connections {
     slack: Duration,
     /// The broker was stopped or started: what it kept is its own affair.
     restarted: bool,
+    /// A partition kept something back: the broker may have noticed an end earlier or later than the client.
+    partitioned: bool,
+    /// Links of the plan are slow or lose packets: the broker may notice an end much later.
+    delayed: bool,
 }
 
 const NEVER: u32 = u32::MAX;
@@ -63,6 +67,8 @@ impl Connections {
             sessions: BTreeMap::new(),
             slack: EXPIRY_SLACK + plan.tolerance,
             restarted: false,
+            partitioned: false,
+            delayed: plan.is_delayed(),
         }
     }
 
@@ -72,6 +78,7 @@ impl Connections {
             What::SentGarbage(on) => self.lines.or_default(on.link).irregular = true,
             What::Received(on, packet, _) => self.received(*on, packet, seen, out),
             What::Closed(on, how) => self.closed(*on, *how, seen.at),
+            What::Partitioned => self.partitioned = true,
             What::BrokerChanged => {
                 self.restarted = true;
                 for session in self.sessions.values_mut() {
@@ -257,6 +264,12 @@ impl Connections {
             Session::None => (false, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-6"], &["MQTT-3.2.2-3"])),
             // A takeover of a connection whose session ends with it: the rulings leave the order open.
             Session::Live { expiry: 0, .. } => return,
+            // Across a partition nobody can tell when the broker gave the connection up.
+            Session::Live { expiry, .. } | Session::Kept { expiry, .. }
+                if self.partitioned && expiry != NEVER =>
+            {
+                return;
+            }
             Session::Live { .. } => {
                 (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"]))
             }
@@ -271,7 +284,7 @@ impl Connections {
                             &["MQTT-3.2.2-2", "MQTT-3.1.2-4"],
                         ),
                     )
-                } else if noticed && seen.at > since + lasts + self.slack {
+                } else if noticed && !self.delayed && seen.at > since + lasts + self.slack {
                     (
                         false,
                         pick(version, &["MQTT-4.1.0-2", "MQTT-3.2.2-3"], &["MQTT-3.2.2-3", "MQTT-3.1.2-6"]),

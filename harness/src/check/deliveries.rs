@@ -31,6 +31,8 @@ struct Session {
     received: BTreeSet<u16>,
     /// Identifiers whose delivery a fault swallowed: the client does not know them.
     swallowed: bool,
+    /// The connection that carries it, as far as its clients know: what still comes on an older one was sent before.
+    link: Option<Link>,
 }
 
 #[derive(Debug)]
@@ -67,11 +69,15 @@ impl Deliveries {
             What::Received(on, packet, _) => match packet {
                 Packet::Connack(connack) => {
                     let Some(line) = self.lines.get_mut(on.link) else { return };
-                    line.resumed = connack.session_present || on.version == ProtocolVersion::V3_1;
-                    if connack.reason.0 == 0 && !line.resumed {
-                        self.sessions[line.session].1 = Session::default();
+                    // 3.1 has no Session Present.
+                    line.resumed =
+                        connack.session_present || on.version == ProtocolVersion::V3_1 && !line.clean;
+                    let session = &mut self.sessions[line.session].1;
+                    if connack.reason.0 == 0 && !line.resumed && session.link == Some(on.link) {
+                        *session = Session { link: session.link, ..Session::default() };
                     }
                 }
+                Packet::Publish(_) | Packet::Pubrel(_) if self.is_stale(*on) => {}
                 Packet::Publish(publish) => self.publish(*on, publish, fingerprint(publish), seen.event, out),
                 Packet::Pubrel(ack) => {
                     self.pubrel(*on, ack.packet_id, ack.reason.is_error(), seen.event, out)
@@ -91,6 +97,11 @@ impl Deliveries {
         }
     }
 
+    /// Whether another client has begun to take the session over.
+    fn is_stale(&mut self, on: On) -> bool {
+        self.session(on).is_some_and(|session| session.link != Some(on.link))
+    }
+
     fn session(&mut self, on: On) -> Option<&mut Session> {
         let line = self.lines.get(on.link)?;
         self.sessions.get_mut(line.session).map(|(_, session)| session)
@@ -106,6 +117,7 @@ impl Deliveries {
                     self.sessions.push((connect.client_id.to_string(), Session::default()));
                     self.sessions.len() - 1
                 });
+                self.sessions[session].1.link = Some(on.link);
                 self.lines.insert(
                     on.link,
                     Line {

@@ -72,6 +72,8 @@ struct Granted {
     filter: String,
     shared: bool,
     qos: u8,
+    /// The lowest QoS that was ever granted for it.
+    lowest: u8,
     retain_as_published: bool,
     no_local: bool,
     /// The event of the first SUBSCRIBE, and of the last SUBACK.
@@ -94,6 +96,8 @@ struct Subscriber<'h> {
     aliases: BTreeMap<u32, Cow<'h, str>>,
     link: Option<Link>,
     connected_since: Option<Time>,
+    /// Its last connection was for itself alone; 3.1 has no Session Present to say that nothing is left of it.
+    last_was_clean: bool,
     /// When the present state of subscriptions began: a clean start, or a session that was lost.
     state_since: u32,
     client_id: String,
@@ -196,7 +200,9 @@ impl<'p, 'h> Messages<'p, 'h> {
                 subscriber.client_id = connect.client_id.to_string();
                 let size = connect.properties.number(PropertyId::MaximumPacketSize);
                 subscriber.packet_sizes.push((seen.event, size));
-                if connect.clean_start {
+                let nothing_left = subscriber.last_was_clean && connect.version == ProtocolVersion::V3_1;
+                subscriber.last_was_clean = connect.clean_start;
+                if connect.clean_start || nothing_left {
                     forget(subscriber, seen.event);
                     self.open.retain(|(client, ..), _| *client != on.client);
                 }
@@ -345,6 +351,7 @@ impl<'p, 'h> Messages<'p, 'h> {
                             granted.answered = seen.event;
                             granted.replaced |= granted.qos != code.0;
                             granted.qos = granted.qos.max(code.0);
+                            granted.lowest = granted.lowest.min(code.0);
                             granted.retain_as_published |= retain_as_published;
                             granted.no_local |= no_local;
                         }
@@ -354,6 +361,7 @@ impl<'p, 'h> Messages<'p, 'h> {
                                 filter,
                                 shared,
                                 qos: code.0,
+                                lowest: code.0,
                                 retain_as_published,
                                 no_local,
                                 asked: event,
@@ -560,7 +568,9 @@ impl<'p, 'h> Messages<'p, 'h> {
                 let Message { topic, payload, published } = &self.messages[content];
                 // Retained messages come again with every subscription, wills at times that are not seen.
                 if delivered.is_empty()
-                    || published.iter().any(|it| it.retain || it.will)
+                    || published
+                        .iter()
+                        .any(|it| it.retain || it.will || self.subscribers[it.client].shares_id)
                     || delivered.iter().any(|it| it.retain)
                     || shares_id
                 {
@@ -602,7 +612,7 @@ impl<'p, 'h> Messages<'p, 'h> {
     fn reordered(&self, out: &mut Findings) {
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let version = self.plan.clients[client].version;
-            if subscriber.granted.iter().any(|it| it.shared) {
+            if subscriber.filters.iter().any(|filter| share(filter).1) {
                 continue;
             }
             // Publisher, topic, published QoS, delivered QoS → the last message seen.
@@ -661,14 +671,16 @@ impl<'p, 'h> Messages<'p, 'h> {
             }
             for (content, Message { topic, payload, published }) in self.messages.iter().enumerate() {
                 let [only] = &published[..] else { continue };
-                if only.will || only.refused || only.contested || only.expires || only.qos == QoS::AtMostOnce
-                {
+                // Two clients with one identifier send what the broker takes for repetitions of each other.
+                let shared = self.subscribers[only.client].shares_id;
+                let open = only.will || only.refused || only.contested || only.expires;
+                if open || shared || only.qos == QoS::AtMostOnce {
                     continue;
                 }
                 let Some(acknowledged) = only.acknowledged else { continue };
                 let owed = subscriber.granted.iter().any(|it| {
                     !it.shared
-                        && it.qos > 0
+                        && it.lowest > 0
                         && it.answered < only.event
                         && it.removed.is_none()
                         && !(it.no_local && self.subscribers[only.client].client_id == subscriber.client_id)

@@ -209,6 +209,8 @@ struct Line {
     /// Bytes of packets that the script sent in pieces.
     pending: Vec<u8>,
     garbled: bool,
+    /// Its client has opened another connection and listens to that one alone.
+    abandoned: bool,
 }
 
 /// Goes through a history fact by fact and takes packets apart once for all checkers.
@@ -250,17 +252,22 @@ impl<'h> Walk<'h> {
                     .clients
                     .get(client as usize)
                     .map_or(ProtocolVersion::V5, |client| client.version);
+                for line in self.lines.iter_mut().filter(|line| line.client == client as usize) {
+                    line.abandoned = true;
+                }
                 while self.lines.len() <= link.0 as usize {
                     self.lines.push(Line {
                         client: client as usize,
                         version,
                         pending: Vec::new(),
                         garbled: false,
+                        abandoned: false,
                     });
                 }
                 Some(What::Opening(self.on(link)))
             }
             Fact::Sent { link, bytes, by_script } => self.sent(link, bytes, by_script, event, at),
+            Fact::Received { link, .. } if self.lines[link.0 as usize].abandoned => None,
             Fact::Received { link, bytes } => {
                 let on = self.on(link);
                 match self.packet(bytes, on.version) {

@@ -86,6 +86,8 @@ pub struct Client {
     script_ids: BTreeSet<u16>,
     pending_requests: BTreeSet<u16>,
     next_id: u16,
+    /// The last connection was for itself alone: 3.1 has no Session Present to say that nothing is left of it.
+    last_was_clean: bool,
     outputs: Vec<ClientOutput>,
     outbox: Vec<Vec<u8>>,
 }
@@ -113,6 +115,7 @@ impl Client {
             script_ids: BTreeSet::new(),
             pending_requests: BTreeSet::new(),
             next_id: FIRST_ID,
+            last_was_clean: false,
             outputs: Vec::new(),
             outbox: Vec::new(),
         }
@@ -197,9 +200,10 @@ impl Client {
             connection.ping_after = ping_after(connect.keep_alive.into());
         }
         self.version = connect.version;
-        if connect.clean_start {
+        if connect.clean_start || self.last_was_clean && connect.version == ProtocolVersion::V3_1 {
             self.forget();
         }
+        self.last_was_clean = connect.clean_start;
         self.push(&Packet::Connect(Box::new(connect.clone())), by_script, now);
     }
 

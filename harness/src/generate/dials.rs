@@ -88,7 +88,7 @@ impl Dials {
         Dials {
             version,
             clients: choices.range(2, 5),
-            steps: choices.range(12, 36),
+            steps: choices.range(16, 56),
             qos: qos.to_vec(),
             features: Features::draw(choices),
         }

@@ -148,6 +148,10 @@ impl<C: Choices> Script<'_, C> {
         for who in &mut self.who {
             if who.to_broker || who.to_client {
                 who.apart += seconds;
+                // A Keep Alive may have run out.
+                if who.apart >= SAFE && who.line == Line::Up {
+                    who.line = Line::Open;
+                }
             }
         }
         self.push(Action::Wait(Duration::from_secs(seconds.into())));
@@ -166,7 +170,8 @@ impl<C: Choices> Script<'_, C> {
         if features.loss {
             change.loss = Some(self.choices.range(1, 15) * 10);
         }
-        if features.split {
+        // A packet in many pieces, each of which may be lost, takes longer than anybody waits.
+        if features.split && !features.loss {
             change.split = Some(*self.choices.pick(&[Split::Boundaries, Split::Bytes, Split::Coalesced]));
         }
         if features.slow {
@@ -543,10 +548,6 @@ impl<C: Choices> Script<'_, C> {
         let who = &mut self.who[at];
         let ends = LinkEnds { client: at, to_broker: who.to_broker, to_client: who.to_client };
         (who.to_broker, who.to_client) = (false, false);
-        // A Keep Alive may have run out meanwhile.
-        if who.apart >= SAFE && who.line == Line::Up {
-            who.line = Line::Open;
-        }
         who.apart = 0;
         self.push(Action::Heal(Some(ends)));
     }
@@ -605,7 +606,7 @@ impl<C: Choices> Script<'_, C> {
         self.push(Action::Heal(None));
         for at in 0..self.who.len() {
             let who = &mut self.who[at];
-            if who.apart >= SAFE || who.armed {
+            if who.armed {
                 who.line = Line::Open;
             }
             (who.to_broker, who.to_client, who.armed) = (false, false, false);

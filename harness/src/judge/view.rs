@@ -79,6 +79,7 @@ pub struct ClientView {
     pub(super) connack: Option<Connected>,
     connect_by_script: bool,
     pub(super) connect_sent: bool,
+    last_was_clean: bool,
     pub(super) answer: Option<Answer>,
     /// SUBSCRIBE and UNSUBSCRIBE that the client sent by itself, with what they asked for.
     requests: BTreeMap<u16, Vec<u8>>,
@@ -110,6 +111,7 @@ impl ClientView {
             connack: None,
             connect_by_script: false,
             connect_sent: false,
+            last_was_clean: false,
             answer: None,
             requests: BTreeMap::new(),
             exchanges: BTreeSet::new(),
@@ -188,7 +190,10 @@ impl ClientView {
             Packet::Connect(connect) => {
                 self.version = connect.version;
                 self.connack = None;
-                if connect.clean_start {
+                // 3.1 has no Session Present to say that nothing is left of a clean session.
+                let nothing_left = self.last_was_clean && connect.version == ProtocolVersion::V3_1;
+                self.last_was_clean = connect.clean_start;
+                if connect.clean_start || nothing_left {
                     self.exchanges.clear();
                     self.script_ids.clear();
                     self.held.clear();

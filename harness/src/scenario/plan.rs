@@ -360,6 +360,22 @@ impl Plan {
         })
     }
 
+    /// Whether links lose packets or are slow, so that what is sent may arrive much later.
+    pub fn is_delayed(&self) -> bool {
+        let delays = |change: &LinkChange| {
+            let above = |value: Option<u64>| value.is_some_and(|value| value > 0);
+            change.loss.is_some_and(|loss| loss > 0)
+                || above(change.rate)
+                || above(change.window)
+                || change.latency.is_some_and(|latency| latency >= Duration::from_secs(1))
+        };
+        delays(&self.network)
+            || self.steps.iter().any(|step| match &step.act {
+                StepAct::Link { change, .. } => delays(change),
+                _ => false,
+            })
+    }
+
     /// Scenario and case, as reports show it.
     pub fn full_name(&self) -> String {
         match &self.case {
