@@ -307,3 +307,21 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::parse_file;
+    use crate::text::SourceText;
+
+    #[test]
+    fn the_seed_of_a_session_follows_from_that_of_a_case() {
+        let text =
+            "title: t\nrequirements: { v5: [MQTT-3.1.4-5] }\nclients: { a: {} }\nsteps: [{ a: connect }]\n";
+        let file = parse_file("a/name", SourceText::new("t", text)).expect("a scenario");
+        for wanted in [0, 1, 77, u64::MAX] {
+            let seed = session_seed(wanted, &file.scenarios[0], ProtocolVersion::V5);
+            assert_eq!(case_seed(seed, &file.scenarios[0], ProtocolVersion::V5), wanted);
+        }
+    }
+}

@@ -76,6 +76,8 @@ struct Broker {
     defect: Option<String>,
     settings: Vec<(String, String)>,
     config: Config,
+    /// The same without the defect.
+    right: Option<Config>,
 }
 
 /// `assay shrink`
@@ -117,21 +119,24 @@ fn attempt(arguments: &ShrinkArguments) -> Result<u8, Refused> {
         finding.expected,
         finding.observed
     ));
-    let (scenario, case_seed) = placed(found, &finding, &path, &broker);
-    let right =
-        broker.defect.as_ref().map(|_| config(None, &broker.settings)).transpose().map_err(refused)?;
+    let (scenario, seed) = placed(found, &finding, &path, &broker);
     let wanted = Wanted::of(&finding);
-    let trial = Trial::new(&scenario, found.version, case_seed, broker.config.clone(), wanted, right);
+    let (config, right) = (broker.config.clone(), broker.right.clone());
+    let trial = Trial::new(&scenario, found.version, seed, config, wanted, right);
     if !trial.fails(&scenario) {
         return Err((HARNESS, "the finding is gone when the scenario judges its statement alone".into()));
     }
     let interrupted = listen_to_signals();
+    complain("searching");
     let shrunk = search(&scenario, &trial, arguments.time, &interrupted);
+    // What is small may need the old seed no longer.
+    let own = Trial { seed: case_seed(found.seed, &shrunk.scenario, found.version), ..trial.clone() };
+    let trial = if own.fails(&shrunk.scenario) { own } else { trial };
     let finding = trial
         .finding(&shrunk.scenario)
         .ok_or_else(|| (HARNESS, "the finding is gone after the search".to_string()))?;
     let mut small = shrunk.scenario.clone();
-    small.title = title(&finding);
+    small.title = format!("{} is kept", finding.requirement);
     small.why = None;
     let text = write(&small, &remarks(&small, &trial, found.seed, &finding, &path, &broker));
     match &arguments.output {
@@ -151,12 +156,12 @@ fn attempt(arguments: &ShrinkArguments) -> Result<u8, Refused> {
         (false, true) => "nothing smaller was found",
     };
     complain(&format!(
-        "{} steps, {} clients and {} faults of {} steps, {} clients; {} attempts; {end}",
-        shrunk.size.steps,
-        shrunk.size.clients,
-        shrunk.size.faults,
-        found.scenario.steps.len(),
-        found.scenario.clients.len(),
+        "{}, {} and {} of {} and {}; {} attempts; {end}",
+        count(shrunk.size.steps, "step"),
+        count(shrunk.size.clients, "client"),
+        count(shrunk.size.faults, "fault"),
+        count(found.scenario.steps.len(), "step"),
+        count(found.scenario.clients.len(), "client"),
         shrunk.attempts
     ));
     Ok(if interrupted { INTERRUPTED } else { 0 })
@@ -176,8 +181,9 @@ fn read(arguments: &ShrinkArguments) -> Result<(Vec<Found>, Broker), Refused> {
     } else {
         of_suite(arguments)?
     };
+    let right = defect.as_ref().map(|_| config(None, &set)).transpose().map_err(refused)?;
     let config = config(defect.as_deref(), &set).map_err(refused)?;
-    Ok((candidates, Broker { defect, settings: set, config }))
+    Ok((candidates, Broker { defect, settings: set, config, right }))
 }
 
 fn of_evidence(evidence: &Evidence, arguments: &ShrinkArguments) -> Result<Found, Refused> {
@@ -227,7 +233,8 @@ fn of_suite(arguments: &ShrinkArguments) -> Result<Vec<Found>, Refused> {
     Ok(found)
 }
 
-/// The first that fails, with the finding that is to be kept.
+/// The first that fails, with the finding that is to be kept. What the broker without its defect shows as well says
+/// nothing about the defect, so that comes last.
 fn failing<'f>(
     candidates: &'f [Found],
     broker: &Broker,
@@ -235,30 +242,41 @@ fn failing<'f>(
 ) -> Result<(&'f Found, Finding), Refused> {
     let mut others: Vec<String> = Vec::new();
     let mut skipped = None;
+    let mut second: Option<(&Found, Finding)> = None;
     for found in candidates {
         skipped = skipped.or(simulated_skip(&found.scenario, WorldKind::Core, &broker.config));
         let outcome = play(&found.scenario, found.version, found.case_seed, &broker.config);
-        for finding in outcome.findings {
-            if finding.weight != Weight::Violation {
-                continue;
-            }
-            if arguments.finding.as_ref().is_none_or(|id| *id == finding.requirement) {
+        let violations = outcome.findings.into_iter().filter(|it| it.weight == Weight::Violation);
+        let (asked, rest): (Vec<_>, Vec<_>) =
+            violations.partition(|it| arguments.finding.as_ref().is_none_or(|id| *id == it.requirement));
+        others.extend(rest.into_iter().map(|it| it.requirement));
+        if asked.is_empty() {
+            continue;
+        }
+        let anyway = match &broker.right {
+            Some(right) => play(&found.scenario, found.version, found.case_seed, right).findings,
+            None => Vec::new(),
+        };
+        for finding in asked {
+            if !anyway.iter().any(|it| Wanted::of(&finding).is(it)) {
                 return Ok((found, finding));
             }
-            if !others.contains(&finding.requirement) {
-                others.push(finding.requirement);
-            }
+            second = second.or(Some((found, finding)));
         }
     }
+    if let Some(second) = second {
+        complain("warning: the broker without the defect shows this as well");
+        return Ok(second);
+    }
+    others.sort();
+    others.dedup();
+    let file = &arguments.file;
     let message = match (&arguments.finding, skipped) {
         (Some(id), _) if !others.is_empty() => {
             format!("there is no finding about {id}; there are some about {}", others.join(", "))
         }
-        (_, Some(reason)) => format!("{} cannot be played in the core world: {reason}", arguments.file),
-        _ => format!(
-            "{} does not fail in the core world with this seed and broker: there is nothing to shrink",
-            arguments.file
-        ),
+        (_, Some(reason)) => format!("{file} cannot be played in the core world: {reason}"),
+        _ => format!("{file} does not fail in the core world with this seed and broker: nothing to shrink"),
     };
     Err(refused(message))
 }
@@ -315,13 +333,9 @@ fn confirm(text: &str, name: &str, trial: &Trial) -> Result<(), Refused> {
     Err((HARNESS, "what was written does not show the finding when it is read again".into()))
 }
 
-/// A sentence that is true of a right broker.
-fn title(finding: &Finding) -> String {
-    let mut rest = finding.expected.chars();
-    match rest.next() {
-        Some(first) => first.to_uppercase().chain(rest).collect(),
-        None => finding.requirement.clone(),
-    }
+/// A number of things.
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn found_by(finding: &Finding) -> String {
@@ -366,7 +380,8 @@ fn remarks(
         command.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
     }
     vec![
-        format!("Shrunk from a scenario that failed with seed {seed}{against}. {depends}"),
+        format!("Shrunk from a scenario that failed with seed {seed}{against}."),
+        depends.to_string(),
         format!("finding   {}, by {}", finding.requirement, found_by(finding)),
         format!("expected  {}", one_line(&finding.expected)),
         format!("observed  {}", one_line(&finding.observed)),

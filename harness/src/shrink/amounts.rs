@@ -9,6 +9,7 @@ use super::{Place, Search, parts};
 
 /// Everything of which there can be less.
 pub(super) fn lower(search: &mut Search<'_>) {
+    search.everywhere(&singles);
     search.everywhere(&counts);
     search.everywhere(&qualities);
     search.everywhere(&times);
@@ -25,34 +26,53 @@ fn smaller(number: u64, least: u64) -> Vec<u64> {
 
 fn counts(scenario: &mut Scenario, place: &mut Place) {
     for at in 0..scenario.steps.len() {
-        let Action::Client { act: ClientAct::Publish { message, count, .. }, .. } =
-            &mut scenario.steps[at].action
-        else {
+        let Action::Client { act: ClientAct::Publish { count, .. }, .. } = scenario.steps[at].action else {
             continue;
         };
-        for fewer in smaller(u64::from(*count), 1) {
-            if !place.here() {
-                continue;
+        for fewer in smaller(u64::from(count), 1) {
+            if place.here() {
+                set_count(scenario, at, fewer as u32);
+                return;
             }
-            let before = *count;
-            *count = fewer as u32;
-            let text =
-                message.fields.iter_mut().rev().find_map(|field| match (&field.field, &mut field.value) {
-                    (Field::Payload, Value::Text(text)) if text.contains("{n}") => Some(text),
-                    _ => None,
-                });
-            if let Some(text) = text {
-                let gone: Vec<String> =
-                    (*count + 1..=before).map(|number| text.replace("{n}", &number.to_string())).collect();
-                if *count == 1 {
-                    *text = text.replace("{n}", "1");
-                }
-                for demand in &mut scenario.verify {
-                    demand.payloads.retain(|payload| !gone.contains(payload));
-                }
-                scenario.verify.retain(|demand| !demand.payloads.is_empty() || demand.topic.is_some());
-            }
-            return;
+        }
+    }
+}
+
+/// Fewer messages in a step, and no demands on those that are gone.
+fn set_count(scenario: &mut Scenario, at: usize, fewer: u32) {
+    let Action::Client { act: ClientAct::Publish { message, count, .. }, .. } =
+        &mut scenario.steps[at].action
+    else {
+        return;
+    };
+    let before = std::mem::replace(count, fewer);
+    let text = message.fields.iter_mut().rev().find_map(|field| match (&field.field, &mut field.value) {
+        (Field::Payload, Value::Text(text)) if text.contains("{n}") => Some(text),
+        _ => None,
+    });
+    let Some(text) = text else { return };
+    let gone: Vec<String> =
+        (fewer + 1..=before).map(|number| text.replace("{n}", &number.to_string())).collect();
+    if fewer == 1 {
+        *text = text.replace("{n}", "1");
+    }
+    scenario.verify.retain_mut(|demand| {
+        let any = demand.payloads.is_empty();
+        demand.payloads.retain(|payload| !gone.contains(payload));
+        any || !demand.payloads.is_empty()
+    });
+}
+
+/// Single messages, and faults at the first packet: a trigger often counts what a step repeats.
+fn singles(scenario: &mut Scenario, place: &mut Place) {
+    if !place.here() {
+        return;
+    }
+    for at in 0..scenario.steps.len() {
+        match &mut scenario.steps[at].action {
+            Action::Client { act: ClientAct::Publish { count: 2.., .. }, .. } => set_count(scenario, at, 1),
+            Action::When(trigger) => trigger.nth = 1,
+            _ => {}
         }
     }
 }

@@ -172,16 +172,18 @@ pub(super) fn demands(search: &mut Search<'_>) {
     search.attempt(candidate);
 }
 
-/// Halves of a list, then single items; one is left.
+/// Halves of a list, then single items, the last first; one is left.
 fn parts_of<T>(list: &mut Vec<T>, place: &mut Place) {
     let mut length = list.len() / 2;
-    while length > 0 && !place.met {
-        for start in (0..list.len()).step_by(length) {
-            let end = (start + length).min(list.len());
+    while length > 0 {
+        let mut end = list.len();
+        while end > 0 {
+            let start = end.saturating_sub(length);
             if end - start < list.len() && place.here() {
                 list.drain(start..end);
                 return;
             }
+            end = start;
         }
         length /= 2;
     }

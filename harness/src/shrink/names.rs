@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reference_broker::codec::PacketType;
 
-use crate::scenario::{Action, ClientAct, Scenario};
+use crate::scenario::{Action, ClientAct, Scenario, Value};
 
 use super::Search;
 use super::parts::{self, Topic};
@@ -18,7 +18,11 @@ pub(super) fn merge_topics(search: &mut Search<'_>) {
             for kept in &all {
                 let legal = !kept.contains(['+', '#']) && !kept.starts_with("$share");
                 if gone != kept && legal && place.here() {
+                    let before = scenario.clone();
                     retopic(scenario, &|text| (text == gone).then(|| kept.clone()));
+                    if asks_twice(scenario) {
+                        *scenario = before;
+                    }
                     return;
                 }
             }
@@ -49,6 +53,20 @@ fn distinct(scenario: &Scenario, each: impl Fn(&mut Scenario, &mut dyn FnMut(Str
     found
 }
 
+/// Whether one packet names a filter twice, which nobody would write.
+fn asks_twice(scenario: &mut Scenario) -> bool {
+    let mut twice = false;
+    parts::field_lists(scenario, &mut |list| {
+        for field in list {
+            if let Value::Filters(filters) = &field.value {
+                let again = |at: usize| filters[..at].iter().any(|it| it.filter == filters[at].filter);
+                twice |= (0..filters.len()).any(again);
+            }
+        }
+    });
+    twice
+}
+
 fn retopic(scenario: &mut Scenario, change: &dyn Fn(&str) -> Option<String>) {
     parts::topics(scenario, &mut |topic| {
         let (Topic::Name(text) | Topic::Filter(text)) = topic;
@@ -75,7 +93,8 @@ fn levels(search: &mut Search<'_>) {
             words.push(word.to_string());
         }
     }
-    let mut letters = ('a'..='z').map(String::from).filter(|it| !words.contains(it)).collect::<Vec<_>>();
+    let mut letters =
+        ('t'..='z').chain('a'..='s').map(String::from).filter(|it| !words.contains(it)).collect::<Vec<_>>();
     letters.reverse();
     for word in &words {
         let special = word.starts_with('$') || word.contains(['+', '#']);

@@ -9,19 +9,23 @@ use crate::session::{Job, Outcome, play_simulated};
 use crate::text::SourceText;
 use crate::verdict::{Finding, Verdict, Weight};
 
-/// What makes a finding the same one: who found it, and the statement it is about.
+/// What makes a finding the same one: who found it, and the statement it is about. What steps and `verify` find may be
+/// anything that a scenario asks for, so there what was observed has to be of the same kind as well.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
     /// The checker.
     pub by: String,
     /// The statement.
     pub requirement: RequirementId,
+    /// How what was observed begins; empty where any will do.
+    pub observed: String,
 }
 
 impl Wanted {
     /// That of a finding.
     pub fn of(finding: &Finding) -> Wanted {
-        Wanted { by: finding.by.clone(), requirement: finding.requirement.clone() }
+        let observed = if scripted(finding) { kind(&finding.observed) } else { String::new() };
+        Wanted { by: finding.by.clone(), requirement: finding.requirement.clone(), observed }
     }
 
     /// Whether a finding is this one.
@@ -29,7 +33,20 @@ impl Wanted {
         finding.weight == Weight::Violation
             && finding.by == self.by
             && finding.requirement == self.requirement
+            && (self.observed.is_empty() || kind(&finding.observed) == self.observed)
     }
+}
+
+/// Whether the scenario itself asked for it.
+fn scripted(finding: &Finding) -> bool {
+    matches!(finding.by.as_str(), "step" | "verify")
+}
+
+/// The first words of an observation, without the numbers and texts that a smaller scenario has less of.
+fn kind(observed: &str) -> String {
+    const WORDS: usize = 3;
+    let is_word = |word: &&str| word.chars().all(char::is_alphabetic);
+    observed.split_whitespace().take_while(is_word).take(WORDS).collect::<Vec<_>>().join(" ")
 }
 
 /// A broker in the core world, a seed, and the finding that is wanted.
