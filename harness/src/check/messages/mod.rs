@@ -6,12 +6,19 @@
 //!
 //! Messages are told apart by topic and payload. Where the same content was published more than once, only
 //! counts are judged.
+//!
+//! * `delivery`: one delivery at a time: QoS, RETAIN, properties, identifiers, expiry, what must not come at all.
+//! * `whole`: what only the end of the run shows: duplicates, order, losses.
+//! * `owed`: what is owed at moments: wills, retained messages, one copy for a shared subscription.
+
+mod delivery;
+mod owed;
+mod whole;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, Publish, QoS, Subscribe};
+use reference_broker::codec::{Packet, Properties, PropertyId, ProtocolVersion, Publish, QoS, Subscribe};
 use reference_broker::core::Time;
 use smallvec::SmallVec;
 
@@ -19,6 +26,7 @@ use crate::history::Link;
 use crate::scenario::Plan;
 
 use super::{Findings, On, Seen, What, matches, pick};
+use owed::Owed;
 
 const BY: &str = "messages";
 
@@ -30,17 +38,34 @@ type Content = usize;
 struct Message<'h> {
     topic: Cow<'h, str>,
     payload: Cow<'h, [u8]>,
-    published: SmallVec<[Published; 1]>,
+    published: SmallVec<[Published<'h>; 1]>,
 }
 
-/// Filter, QoS, Retain As Published and No Local of a subscription that was asked for.
-type Asked = (String, u8, bool, bool);
+/// A subscription that was asked for.
+#[derive(Debug)]
+struct Asked {
+    filter: String,
+    retain_as_published: bool,
+    no_local: bool,
+    retain_handling: u8,
+}
+
+/// A SUBSCRIBE without its SUBACK.
+#[derive(Debug)]
+struct Request {
+    event: u32,
+    at: Time,
+    identifier: Option<u32>,
+    list: Vec<Asked>,
+}
 
 /// One message with this content that a client published.
 #[derive(Debug, Clone)]
-struct Published {
+struct Published<'h> {
     event: u32,
+    at: Time,
     client: usize,
+    properties: Properties<'h>,
     packet_id: Option<u16>,
     qos: QoS,
     retain: bool,
@@ -48,6 +73,7 @@ struct Published {
     will: bool,
     /// When the broker took responsibility for it.
     acknowledged: Option<u32>,
+    acknowledged_at: Time,
     refused: bool,
     /// Its Packet Identifier was in use by another exchange, or was used for another one meanwhile: what becomes
     /// of the two is open.
@@ -78,15 +104,22 @@ struct Granted {
     no_local: bool,
     /// The event of the first SUBSCRIBE, and of the last SUBACK.
     asked: u32,
+    asked_at: Time,
     answered: u32,
+    /// When UNSUBSCRIBE was sent, and when UNSUBACK came.
     removed: Option<u32>,
+    gone: Option<u32>,
+    /// It was replaced by one with another QoS; by one with other options or another identifier.
     replaced: bool,
+    changed: bool,
+    retain_handling: u8,
+    identifier: Option<u32>,
 }
 
 #[derive(Debug, Default)]
 struct Subscriber<'h> {
     granted: Vec<Granted>,
-    pending: BTreeMap<u16, (u32, Vec<Asked>)>,
+    pending: BTreeMap<u16, Request>,
     unsubscribing: BTreeMap<u16, Vec<String>>,
     /// Deliveries by the number of what they deliver.
     delivered: Vec<SmallVec<[Delivered; 1]>>,
@@ -95,6 +128,8 @@ struct Subscriber<'h> {
     held: BTreeSet<u16>,
     aliases: BTreeMap<u32, Cow<'h, str>>,
     link: Option<Link>,
+    /// When CONNECT was sent on it.
+    connecting_since: Time,
     connected_since: Option<Time>,
     /// Its last connection was for itself alone; 3.1 has no Session Present to say that nothing is left of it.
     last_was_clean: bool,
@@ -125,12 +160,13 @@ pub(super) struct Messages<'p, 'h> {
     partitioned: bool,
     /// The script sent what cannot be read: a broker that takes it all the same has a message from it.
     unreadable: bool,
+    owed: Owed<'h>,
 }
 
 impl Subscriber<'_> {
     /// Whether a message may be larger than what this client took on a connection since it was published:
     /// then the broker was right to discard it (MQTT-3.1.2-25).
-    fn too_large(&self, published: &Published) -> bool {
+    fn too_large(&self, published: &Published<'_>) -> bool {
         let first = self.packet_sizes.iter().rposition(|(event, _)| *event <= published.event).unwrap_or(0);
         let sizes = self.packet_sizes[first.min(self.packet_sizes.len())..].iter();
         sizes.filter_map(|(_, size)| *size).any(|size| published.size > size as usize)
@@ -157,10 +193,12 @@ impl<'p, 'h> Messages<'p, 'h> {
             broker_changed: false,
             partitioned: false,
             unreadable: false,
+            owed: Owed::new(plan),
         }
     }
 
     pub(super) fn observe(&mut self, seen: &Seen<'h>, out: &mut Findings) {
+        self.owe(seen, out);
         match &seen.what {
             What::Opening(on) => {
                 let subscriber = &mut self.subscribers[on.client];
@@ -198,6 +236,7 @@ impl<'p, 'h> Messages<'p, 'h> {
                     subscriber.irregular = true;
                 }
                 subscriber.client_id = connect.client_id.to_string();
+                subscriber.connecting_since = seen.at;
                 let size = connect.properties.number(PropertyId::MaximumPacketSize);
                 subscriber.packet_sizes.push((seen.event, size));
                 let nothing_left = subscriber.last_was_clean && connect.version == ProtocolVersion::V3_1;
@@ -216,12 +255,15 @@ impl<'p, 'h> Messages<'p, 'h> {
                     let content = self.intern(&will.topic, &will.payload);
                     self.messages[content].published.push(Published {
                         event: seen.event,
+                        at: seen.at,
                         client: on.client,
+                        properties: will.properties.clone(),
                         packet_id: None,
                         qos: will.qos,
                         retain: will.retain,
                         will: true,
                         acknowledged: None,
+                        acknowledged_at: Time::ZERO,
                         refused: false,
                         contested: false,
                         repeated: false,
@@ -233,8 +275,10 @@ impl<'p, 'h> Messages<'p, 'h> {
             Packet::Publish(publish) => self.published(on, publish, seen),
             Packet::Subscribe(subscribe) => {
                 let list = asked(subscribe);
-                subscriber.filters.extend(list.iter().map(|(filter, ..)| filter.clone()));
-                subscriber.pending.insert(subscribe.packet_id, (seen.event, list));
+                subscriber.filters.extend(list.iter().map(|it| it.filter.clone()));
+                let identifier = subscribe.properties.number(PropertyId::SubscriptionIdentifier);
+                let request = Request { event: seen.event, at: seen.at, identifier, list };
+                subscriber.pending.insert(subscribe.packet_id, request);
             }
             Packet::Unsubscribe(unsubscribe) => {
                 let filters: Vec<String> = unsubscribe.filters.iter().map(ToString::to_string).collect();
@@ -309,12 +353,15 @@ impl<'p, 'h> Messages<'p, 'h> {
         }
         self.messages[content].published.push(Published {
             event: seen.event,
+            at: seen.at,
             client: on.client,
+            properties: publish.properties.clone(),
             packet_id: publish.packet_id,
             qos: publish.qos,
             retain: publish.retain,
             will: false,
             acknowledged: None,
+            acknowledged_at: Time::ZERO,
             refused: false,
             contested,
             repeated: false,
@@ -337,19 +384,30 @@ impl<'p, 'h> Messages<'p, 'h> {
             }
             Packet::Suback(suback) => {
                 let subscriber = &mut self.subscribers[on.client];
-                let Some((event, list)) = subscriber.pending.remove(&suback.packet_id) else { return };
-                for ((filter, _, retain_as_published, no_local), code) in
-                    list.into_iter().zip(&suback.reasons)
-                {
+                let Some(request) = subscriber.pending.remove(&suback.packet_id) else { return };
+                let Request { event, at, identifier, list } = request;
+                let mut made = Vec::new();
+                let retained = self.owed.has_retained();
+                for (asked, code) in list.into_iter().zip(&suback.reasons) {
                     if code.0 > 2 {
                         continue;
                     }
+                    let Asked { filter, retain_as_published, no_local, retain_handling } = asked;
                     let existing =
                         subscriber.granted.iter_mut().find(|it| it.filter == filter && it.removed.is_none());
+                    // With Retain Handling 1 it depends on whether the subscription is new.
+                    if retain_handling == 0 && retained {
+                        made.push(filter.clone());
+                    }
                     match existing {
                         Some(granted) => {
                             granted.answered = seen.event;
                             granted.replaced |= granted.qos != code.0;
+                            granted.changed |= granted.replaced
+                                || granted.retain_as_published != retain_as_published
+                                || granted.no_local != no_local
+                                || granted.retain_handling != retain_handling
+                                || granted.identifier != identifier;
                             granted.qos = granted.qos.max(code.0);
                             granted.lowest = granted.lowest.min(code.0);
                             granted.retain_as_published |= retain_as_published;
@@ -365,21 +423,38 @@ impl<'p, 'h> Messages<'p, 'h> {
                                 retain_as_published,
                                 no_local,
                                 asked: event,
+                                asked_at: at,
                                 answered: seen.event,
                                 removed: None,
+                                gone: None,
                                 replaced: false,
+                                changed: false,
+                                retain_handling,
+                                identifier,
                             });
                         }
                     }
                 }
+                for filter in made {
+                    self.retained_are_due(on.client, on.link, &filter, seen);
+                }
+            }
+            Packet::Unsuback(unsuback) => {
+                let subscriber = &mut self.subscribers[on.client];
+                let Some(filters) = subscriber.unsubscribing.remove(&unsuback.packet_id) else { return };
+                for granted in &mut subscriber.granted {
+                    if granted.removed.is_some() && filters.contains(&granted.filter) {
+                        granted.gone.get_or_insert(seen.event);
+                    }
+                }
             }
             Packet::Puback(ack) => {
-                self.acknowledged(on, ack.packet_id, QoS::AtLeastOnce, ack.reason.is_error(), seen.event)
+                self.acknowledged(on, ack.packet_id, QoS::AtLeastOnce, ack.reason.is_error(), seen)
             }
             Packet::Pubrec(ack) if ack.reason.is_error() => {
-                self.acknowledged(on, ack.packet_id, QoS::ExactlyOnce, true, seen.event);
+                self.acknowledged(on, ack.packet_id, QoS::ExactlyOnce, true, seen);
             }
-            Packet::Pubcomp(ack) => self.acknowledged(on, ack.packet_id, QoS::ExactlyOnce, false, seen.event),
+            Packet::Pubcomp(ack) => self.acknowledged(on, ack.packet_id, QoS::ExactlyOnce, false, seen),
             Packet::Pubrel(ack) => {
                 self.subscribers[on.client].held.remove(&ack.packet_id);
             }
@@ -388,11 +463,13 @@ impl<'p, 'h> Messages<'p, 'h> {
         }
     }
 
-    fn acknowledged(&mut self, on: On, id: u16, qos: QoS, refused: bool, event: u32) {
+    fn acknowledged(&mut self, on: On, id: u16, qos: QoS, refused: bool, seen: &Seen<'h>) {
         if let Some((content, at)) = self.open.remove(&(on.client, id, qos)) {
             let published = &mut self.messages[content].published[at];
-            published.acknowledged = Some(event);
+            published.acknowledged = Some(seen.event);
+            published.acknowledged_at = seen.at;
             published.refused = refused;
+            self.retained_is_acknowledged(content, at);
         }
     }
 
@@ -455,7 +532,7 @@ impl<'p, 'h> Messages<'p, 'h> {
         if !fresh {
             return;
         }
-        self.flags(on, publish, &topic, &self.messages[content].published, seen, out);
+        self.judge_delivery(on, publish, &topic, content, seen, out);
         let subscriber = &mut self.subscribers[on.client];
         subscriber.order.push((content, publish.qos, seen.event, publish.dup, publish.retain));
         if subscriber.delivered.len() <= content {
@@ -468,258 +545,13 @@ impl<'p, 'h> Messages<'p, 'h> {
         });
     }
 
-    /// QoS and RETAIN of a delivery.
-    fn flags(
-        &self,
-        on: On,
-        publish: &Publish<'_>,
-        topic: &str,
-        published: &[Published],
-        seen: &Seen<'_>,
-        out: &mut Findings,
-    ) {
-        let version = on.version;
-        let subscriber = &self.subscribers[on.client];
-        let shares_id = subscriber.shares_id;
-        if shares_id || subscriber.irregular {
-            return;
-        }
-        let matching: SmallVec<[&Granted; 8]> =
-            subscriber.granted.iter().filter(|it| matches(share(&it.filter).0, topic)).collect();
-        let pending = subscriber
-            .pending
-            .values()
-            .flat_map(|(_, list)| list)
-            .any(|(filter, ..)| matches(share(filter).0, topic));
-        if matching.is_empty() || pending {
-            return;
-        }
-        let granted = matching.iter().map(|it| it.qos).max().unwrap_or(0);
-        let highest = published.iter().map(|it| it.qos.number()).max().unwrap_or(0);
-        let ids: &[&str] = pick(version, &["MQTT-3.8.4-8"], &["MQTT-3.8.4-6"]);
-        if publish.qos.number() > granted.min(highest) {
-            out.violation(
-                BY,
-                ids,
-                format!("QoS {} at most: published at {highest}, granted {granted}", granted.min(highest)),
-                format!("QoS {}", publish.qos),
-                vec![seen.event],
-            );
-        }
-        if let ([one], [only]) = (&matching[..], published)
-            && !one.replaced
-            && !only.retain
-            && publish.qos.number() < one.qos.min(only.qos.number())
-        {
-            out.violation(
-                BY,
-                ids,
-                format!(
-                    "QoS {}: published at {}, granted {}",
-                    one.qos.min(only.qos.number()),
-                    only.qos,
-                    one.qos
-                ),
-                format!("QoS {}", publish.qos),
-                vec![seen.event],
-            );
-        }
-        // Published only after every matching subscription stood: it comes because of an existing one.
-        let last_answer = matching.iter().map(|it| it.answered).max().unwrap_or(0);
-        let live = published.iter().all(|it| !it.will && it.event > last_answer);
-        if publish.retain && live && !matching.iter().any(|it| it.retain_as_published) {
-            out.violation(
-                BY,
-                pick(version, &["MQTT-3.3.1-12"], &["MQTT-3.3.1-9"]),
-                "RETAIN 0 on a message for an existing subscription",
-                "RETAIN 1",
-                vec![seen.event],
-            );
-        }
-        // Published and acknowledged before the client asked for anything: it can only be retained.
-        let first_asked = matching.iter().map(|it| it.asked).min().unwrap_or(0);
-        let stored =
-            published.iter().all(|it| !it.will && it.acknowledged.is_some_and(|event| event < first_asked));
-        let shared = matching.iter().any(|it| it.shared);
-        if !publish.retain && !shared && stored && subscriber.state_since <= first_asked && !publish.dup {
-            out.violation(
-                BY,
-                pick(version, &["U5-73", "MQTT-3.3.1-9"], &["MQTT-3.3.1-8"]),
-                "RETAIN 1 on a message that was stored before the subscription",
-                "RETAIN 0",
-                vec![seen.event],
-            );
-        }
-    }
-
     pub(super) fn conclude(&mut self, out: &mut Findings) {
         self.duplicates(out);
         self.reordered(out);
+        self.settle(out);
         if self.settled.is_some() && !self.broker_changed {
             self.lost(out);
         }
-    }
-
-    fn duplicates(&self, out: &mut Findings) {
-        for (client, subscriber) in self.subscribers.iter().enumerate() {
-            let version = self.plan.clients[client].version;
-            let shares_id = subscriber.shares_id;
-            for (content, delivered) in subscriber.delivered.iter().enumerate() {
-                let Message { topic, payload, published } = &self.messages[content];
-                // Retained messages come again with every subscription, wills at times that are not seen.
-                if delivered.is_empty()
-                    || published
-                        .iter()
-                        .any(|it| it.retain || it.will || self.subscribers[it.client].shares_id)
-                    || delivered.iter().any(|it| it.retain)
-                    || shares_id
-                {
-                    continue;
-                }
-                let filters =
-                    subscriber.filters.iter().filter(|filter| matches(share(filter).0, topic)).count();
-                let lowest = published.iter().map(|it| it.qos).min().unwrap_or_default();
-                let highest = published.iter().map(|it| it.qos).max().unwrap_or_default();
-                let (count, ids): (usize, &[&str]) = match (lowest, highest) {
-                    // Exactly once holds where both the publisher and the delivery are at QoS 2, and never
-                    // duplicates a QoS 2 message into QoS 0 either.
-                    (QoS::ExactlyOnce, _) => {
-                        let count = delivered.iter().filter(|it| it.qos != QoS::AtLeastOnce).count();
-                        (count, pick(version, &["MQTT-4.3.3-10", "MQTT-4.3.3-12"], &["MQTT-4.3.3-2"]))
-                    }
-                    (_, QoS::AtMostOnce) => (delivered.len(), &["MQTT-4.3.1-1"]),
-                    _ => continue,
-                };
-                let allowed = published.len() * filters.max(1);
-                if count > allowed {
-                    out.violation(
-                        BY,
-                        ids,
-                        format!(
-                            "\"{}\" at most {} at {} (duplicated otherwise)",
-                            text(payload),
-                            if allowed == 1 { "once".to_string() } else { format!("{allowed} times") },
-                            self.plan.clients[client].name
-                        ),
-                        format!("it came {count} times"),
-                        delivered.iter().map(|it| it.event).collect(),
-                    );
-                }
-            }
-        }
-    }
-
-    fn reordered(&self, out: &mut Findings) {
-        for (client, subscriber) in self.subscribers.iter().enumerate() {
-            let version = self.plan.clients[client].version;
-            if subscriber.filters.iter().any(|filter| share(filter).1) {
-                continue;
-            }
-            // Publisher, topic, published QoS, delivered QoS → the last message seen.
-            let mut last: BTreeMap<(usize, &str, QoS, QoS), (u32, u32)> = BTreeMap::new();
-            let mut met = vec![false; self.messages.len()];
-            for (content, qos, event, dup, retain) in &subscriber.order {
-                let [published] = self.messages[*content].published.as_slice() else { continue };
-                if *dup
-                    || *retain
-                    || published.will
-                    || published.repeated
-                    || published.retain
-                    || std::mem::replace(&mut met[*content], true)
-                {
-                    continue;
-                }
-                let key = (published.client, self.messages[*content].topic.as_ref(), published.qos, *qos);
-                match last.get(&key) {
-                    Some((before, earlier)) if *before > published.event => {
-                        out.violation(
-                            BY,
-                            pick(
-                                version,
-                                &["MQTT-4.6.0-5", "MQTT-4.6.0-6"],
-                                &["MQTT-4.6.0-6", "MQTT-4.6.0-5"],
-                            ),
-                            "messages of one publisher, topic and QoS in their order (reordered otherwise)",
-                            format!(
-                                "\"{}\" came after a later message",
-                                text(&self.messages[*content].payload)
-                            ),
-                            vec![*earlier, *event],
-                        );
-                    }
-                    _ => {
-                        last.insert(key, (published.event, *event));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Messages that the broker took and owed to a subscriber who was there in the end.
-    fn lost(&self, out: &mut Findings) {
-        let Some(settled) = self.settled else { return };
-        if self.partitioned {
-            return;
-        }
-        for (client, subscriber) in self.subscribers.iter().enumerate() {
-            let plan = &self.plan.clients[client];
-            let shares_id = subscriber.shares_id;
-            let there =
-                subscriber.connected_since.is_some_and(|since| since + Duration::from_millis(500) <= settled);
-            if !there || subscriber.irregular || shares_id || self.acts_by_script(client) {
-                continue;
-            }
-            for (content, Message { topic, payload, published }) in self.messages.iter().enumerate() {
-                let [only] = &published[..] else { continue };
-                // Two clients with one identifier send what the broker takes for repetitions of each other.
-                let shared = self.subscribers[only.client].shares_id;
-                let open = only.will || only.refused || only.contested || only.expires;
-                if open || shared || only.qos == QoS::AtMostOnce {
-                    continue;
-                }
-                let Some(acknowledged) = only.acknowledged else { continue };
-                let owed = subscriber.granted.iter().any(|it| {
-                    !it.shared
-                        && it.lowest > 0
-                        && it.answered < only.event
-                        && it.removed.is_none()
-                        && !(it.no_local && self.subscribers[only.client].client_id == subscriber.client_id)
-                        && matches(&it.filter, topic)
-                });
-                let too_large = subscriber.too_large(only);
-                if owed
-                    && !too_large
-                    && !topic.starts_with('$')
-                    && subscriber.delivered.get(content).is_none_or(|it| it.is_empty())
-                {
-                    out.violation(
-                        BY,
-                        &["MQTT-4.5.0-1"],
-                        format!("\"{}\" at {}, whose subscription matched when the broker took it (lost otherwise)", text(payload), plan.name),
-                        "it did not arrive",
-                        vec![only.event, acknowledged],
-                    );
-                }
-            }
-        }
-    }
-
-    /// Whether the script acknowledges for this client or keeps it from reading: flow control may hold back
-    /// what it is owed.
-    fn acts_by_script(&self, client: usize) -> bool {
-        use crate::scenario::{Act, StepAct};
-        self.plan.steps.iter().any(|step| match &step.act {
-            StepAct::Client { client: who, act, .. } if *who == client => match act {
-                Act::Connect { by_script, .. } | Act::Send { by_script, .. } if *by_script => true,
-                Act::Send { packet, .. } => !matches!(
-                    packet,
-                    Packet::Connect(_) | Packet::Pingreq | Packet::Subscribe(_) | Packet::Publish(_)
-                ),
-                Act::FallSilent | Act::StopReading => true,
-                _ => false,
-            },
-            _ => false,
-        })
     }
 }
 
@@ -730,18 +562,13 @@ fn forget(subscriber: &mut Subscriber<'_>, event: u32) {
 }
 
 fn asked(subscribe: &Subscribe<'_>) -> Vec<Asked> {
-    subscribe
-        .subscriptions
-        .iter()
-        .map(|it| {
-            (
-                it.filter.to_string(),
-                it.options.qos.number(),
-                it.options.retain_as_published,
-                it.options.no_local,
-            )
-        })
-        .collect()
+    let list = subscribe.subscriptions.iter().map(|it| Asked {
+        filter: it.filter.to_string(),
+        retain_as_published: it.options.retain_as_published,
+        no_local: it.options.no_local,
+        retain_handling: it.options.retain_handling as u8,
+    });
+    list.collect()
 }
 
 /// 128 bits of a topic and a payload; different ones do not collide in practice.
