@@ -89,12 +89,13 @@ impl Watch {
             Packet::Puback(ack) if self.in_flight.get(&ack.packet_id) == Some(&QoS::AtLeastOnce) => {
                 self.in_flight.remove(&ack.packet_id);
             }
-            Packet::Pubrec(ack) if self.in_flight.get(&ack.packet_id) == Some(&QoS::ExactlyOnce) => {
-                if ack.reason.is_error() {
-                    self.in_flight.remove(&ack.packet_id);
-                } else {
-                    self.owe(PacketType::Pubrel, ack.packet_id, 0);
-                }
+            // One for an unknown identifier has an answer as well.
+            Packet::Pubrec(ack) if !ack.reason.is_error() => self.owe(PacketType::Pubrel, ack.packet_id, 0),
+            Packet::Pubrec(ack)
+                if self.in_flight.get(&ack.packet_id) == Some(&QoS::ExactlyOnce)
+                    && !self.releasing.contains(&ack.packet_id) =>
+            {
+                self.in_flight.remove(&ack.packet_id);
             }
             Packet::Pubcomp(ack) if self.releasing.remove(&ack.packet_id) => {
                 self.in_flight.remove(&ack.packet_id);
@@ -165,7 +166,7 @@ impl Watch {
                 assert!(
                     asked || self.session_present || self.releasing.contains(&id) || ack.reason.is_error()
                 );
-                if !ack.reason.is_error() {
+                if !asked || self.in_flight.get(&id) == Some(&QoS::ExactlyOnce) {
                     self.releasing.insert(id);
                 }
             }

@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn every_break_of_a_packet_is_found() {
         // SUBSCRIBE with bad flags, identifier 0, a topic with a null character and QoS 3.
-        let bytes = [0x80, 7, 0, 0, 0, 1, 0, 0, 3];
+        let bytes = [0x80, 7, 0, 0, 0, 1, 0, 3, 0];
         assert_eq!(
             clauses(&bytes[..], ProtocolVersion::V3_1_1),
             [

@@ -75,6 +75,15 @@ impl Node {
         }
     }
 
+    /// How many values it is made of, itself included.
+    pub fn size(&self) -> usize {
+        1 + match &self.kind {
+            NodeKind::List(list) => list.iter().map(Node::size).sum(),
+            NodeKind::Map(entries) => entries.iter().map(|(_, _, node)| node.size()).sum::<usize>(),
+            _ => 0,
+        }
+    }
+
     /// A scalar as it would be written in the middle of a text.
     pub fn inline(&self) -> Option<String> {
         match &self.kind {
