@@ -175,7 +175,7 @@ fn connect(world: &mut World, input: &mut Unstructured<'_>) -> Result<()> {
             (PropertyId::SessionExpiryInterval, [0, 3, 100, u32::MAX]),
             (PropertyId::ReceiveMaximum, [1, 2, 20, 65_535]),
             (PropertyId::TopicAliasMaximum, [0, 1, 2, 65_535]),
-            (PropertyId::MaximumPacketSize, [20, 40, 600, 100_000]),
+            (PropertyId::MaximumPacketSize, [128, 200, 600, 100_000]),
         ] {
             if input.arbitrary()? {
                 connect.properties.push_number(id, *input.choose(&values)?);

@@ -132,6 +132,8 @@ table! {
     // Properties.
     Accepts(Clause::PropertyKnown) by [RUMQTTC NEW] on [] "U5-05"
         "An identifier that does not exist makes the packet malformed; here it is read as another packet's field.";
+    Accepts(Clause::PropertyPlace) by [RUMQTTC NEW] on [] "U5-05"
+        "A property in the wrong packet makes it malformed; here what stands last in the properties may go unread.";
     Accepts(Clause::PropertyOnce) by [RUMQTTC NEW] on [] "U5-08"
         "A property that may not be repeated is; the last value wins.";
     Accepts(Clause::PropertyValue) by [RUMQTTC NEW, RMQTT NEW, PROTO NEW] on [] "U5-15"

@@ -115,7 +115,7 @@ impl Document {
         match Build(&count).deserialize(serde_yaml::Deserializer::from_str(&source.text)) {
             Ok(root) => Ok(Document { source, root }),
             Err(error) => {
-                let (line, column) = place(&error).unwrap_or((1, 1));
+                let (line, column) = place(&error, &source.text).unwrap_or((1, 1));
                 let text = error.to_string();
                 let message = match text.rfind(" at line ") {
                     Some(end) => text[..end].to_string(),
@@ -131,7 +131,7 @@ impl Document {
         let count = Cell::new(0);
         let finder = Find { count: &count, target: id.0 };
         match finder.deserialize(serde_yaml::Deserializer::from_str(&self.source.text)) {
-            Err(error) => place(&error).unwrap_or((1, 1)),
+            Err(error) => place(&error, &self.source.text).unwrap_or((1, 1)),
             Ok(()) => (1, 1),
         }
     }
@@ -143,8 +143,17 @@ impl Document {
     }
 }
 
-fn place(error: &serde_yaml::Error) -> Option<(usize, usize)> {
-    error.location().map(|location| (location.line(), location.column()))
+/// Line and column of an error. The parser counts characters, and its lines end at more characters than those of an
+/// editor do, so both are counted here.
+fn place(error: &serde_yaml::Error, text: &str) -> Option<(usize, usize)> {
+    // A byte order mark is not counted.
+    let marked = text.strip_prefix('\u{FEFF}');
+    let before = error.location()?.index() + usize::from(marked.is_some());
+    let mut place = (1, 1);
+    for c in text.chars().take(before) {
+        place = if c == '\n' { (place.0 + 1, 1) } else { (place.0, place.1 + 1) };
+    }
+    Some(place)
 }
 
 fn next(count: &Cell<u32>) -> NodeId {
@@ -360,6 +369,16 @@ mod tests {
         let problem = Document::parse(SourceText::new("t", "a: 1\nb: 2\na: 3\n")).expect_err("twice");
         assert_eq!((problem.line, problem.column), (3, 1));
         assert!(problem.message.contains("`a` stands here twice"), "{}", problem.message);
+    }
+
+    #[test]
+    fn lines_are_those_of_an_editor() {
+        // To YAML a carriage return and U+0085 end a line as well.
+        for text in ["a: 1\rb: 2\ra: 3", "\u{FEFF}a: 1\u{85}b: 2\u{85}a: 3"] {
+            let problem = Document::parse(SourceText::new("t", text)).expect_err("twice");
+            let column = text.chars().count() - 3;
+            assert_eq!((problem.line, problem.column), (1, column), "{problem:?}");
+        }
     }
 
     #[test]
