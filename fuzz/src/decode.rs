@@ -1,7 +1,7 @@
 //! Any bytes: a packet, a typed error with a place, or a wait for more; never a panic.
 
 use reference_broker::codec::{
-    FrameError, ProtocolVersion, decode, encoded, next_frame, next_frame_of_any_form,
+    FrameError, Packet, ProtocolVersion, decode, encoded, next_frame, next_frame_of_any_form,
 };
 
 use crate::rules::{self, Judgement};
@@ -49,6 +49,7 @@ fn packet(bytes: &[u8], version: ProtocolVersion) {
             assert!(breaks.is_empty(), "accepted in {version}: {packet:?} although {breaks:?}");
             assert_eq!(*length, expected);
             assert!(*length <= bytes.len());
+            meaning(&bytes[..*length], packet, version);
             let again = encoded(packet, version).expect("what was decoded can be encoded");
             assert!(again.len() <= *length, "the encoder writes the shortest form");
             let (same, whole) = decode(&again, version).expect("it is accepted").expect("it is complete");
@@ -71,5 +72,20 @@ fn packet(bytes: &[u8], version: ProtocolVersion) {
             }
         }
         (_, judgement) => panic!("in {version}: {decoded:?}, but {judgement:?}"),
+    }
+}
+
+/// The packet holds what its bytes do.
+fn meaning(bytes: &[u8], packet: &Packet<'_>, version: ProtocolVersion) {
+    let version = if let Packet::Connect(connect) = packet { connect.version } else { version };
+    let mut contents = rules::contents(bytes, version);
+    // 3.1 gives no meaning to the flags of CONNACK.
+    if matches!(packet, Packet::Connack(_)) && version == ProtocolVersion::V3_1 {
+        contents[0] = vec![0];
+    }
+    assert_eq!(rules::told(packet, version, contents.len()), contents, "in {version}: {packet:?}");
+    if let Packet::Publish(publish) = packet {
+        let flags = 8 * u8::from(publish.dup) + 2 * publish.qos.number() + u8::from(publish.retain);
+        assert_eq!(bytes[0], 0x30 + flags, "{packet:?}");
     }
 }

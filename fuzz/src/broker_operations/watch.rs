@@ -163,8 +163,11 @@ impl Watch {
                 let id = ack.packet_id;
                 // Asked for, or the rest of an exchange that began on an earlier connection.
                 let asked = self.paid(PacketType::Pubrel, id).is_some();
+                // CONNACK of 3.1 does not say whether there was one.
+                let resumed = self.session_present || version == ProtocolVersion::V3_1;
                 assert!(
-                    asked || self.session_present || self.releasing.contains(&id) || ack.reason.is_error()
+                    asked || resumed || self.releasing.contains(&id),
+                    "PUBREL {id} that nothing asked for"
                 );
                 if !asked || self.in_flight.get(&id) == Some(&QoS::ExactlyOnce) {
                     self.releasing.insert(id);

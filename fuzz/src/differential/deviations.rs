@@ -87,6 +87,9 @@ table! {
     Waits(Clause::VariableShortest) by [PROTO NEW] on [] "MQTT-1.5.5-1"
         "A longer Property Length is counted as if it were the shortest, and the bytes run out.";
 
+    Accepts(Clause::VariableTooLong) by [RUMQTTC NEW] on [] "U5-03"
+        "What stands last in the properties may go unread, whatever it is.";
+
     // Strings.
     Accepts(Clause::NoNull) by [RUMQTTC BOTH, RMQTT BOTH, CORE BOTH, PROTO BOTH] on [] "MQTT-1.5.4-2"
         "A string must not hold U+0000. Only some strings are looked at, or none.";
@@ -136,6 +139,8 @@ table! {
         "A property in the wrong packet makes it malformed; here what stands last in the properties may go unread.";
     Accepts(Clause::PropertyOnce) by [RUMQTTC NEW] on [] "U5-08"
         "A property that may not be repeated is; the last value wins.";
+    Accepts(Clause::PropertyOnce) by [CORE NEW] on [Subscribe] "U5-08"
+        "A Subscription Identifier may be repeated in PUBLISH, and not in SUBSCRIBE.";
     Accepts(Clause::PropertyValue) by [RUMQTTC NEW, RMQTT NEW, PROTO NEW] on [] "U5-15"
         "Values outside their limits are Protocol Errors.";
 
@@ -156,6 +161,12 @@ table! {
         "A server may send all identifiers of the subscriptions that match.";
     Refuses(Trait::NotTheFormatThatIsSaid) by [PROTO NEW] on [Publish Connect] "MQTT-3.3.2-4"
         "A receiver may check the payload (R-51). Our core does, where it is set up so.";
+    Refuses(Trait::EmptyClientId) by [RMQTT NEW] on [Connect] "MQTT-3.1.3-6"
+        "5.0 allows an empty Client Identifier with and without Clean Start.";
+    Differs(Trait::EmptyCredentials) by [RUMQTTC BOTH] on [Connect] "MQTT-3.1.2-17"
+        "An empty user name is there all the same; here it is read as none.";
+    Differs(Trait::SubscriptionIdentifiers) by [RUMQTTC NEW] on [Publish] "2.2.2.1"
+        "With several identifiers the Property Length that is written is too short.";
     Differs(Trait::SubackFailure) by [PROTO OLD] on [Suback] "MQTT-3.9.3-2"
         "Failure is read as 0x80 and written as 3.";
     Differs(Trait::DefaultValue) by [RUMQTTC NEW, RMQTT NEW, PROTO NEW] on [] "2.2.2.2"

@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use reference_broker::codec::{Packet, PacketType, Properties, ProtocolVersion, decode};
+use reference_broker::codec::{Packet, PacketType, Properties, ProtocolVersion, decode, encoded};
 
 use crate::rules::{self, Break, Clause, Judgement};
 use deviations::Deviation;
@@ -83,15 +83,19 @@ pub fn unexplained(bytes: &[u8]) -> Vec<Finding> {
         assert_eq!(ours.is_none(), !breaks.is_empty(), "our own decoder: {breaks:?}");
         for peer in PEERS {
             let outcome = quietly(peer, bytes, version);
+            // Where a peer has lost its place, what follows means something else to it.
+            let place = breaks.iter().position(|it| {
+                DERAILING.contains(&it.clause) && known(peer, version, packet, Difference::Accepts(it.clause))
+            });
+            let breaks = &breaks[..place.map_or(breaks.len(), |place| place + 1)];
             let differences = match &ours {
                 Some(ours) => on_a_good_packet(ours, bytes, version, &outcome),
-                None => on_a_broken_packet(&breaks, &outcome),
+                None => on_a_broken_packet(breaks, &outcome),
             };
-            let listed = |difference: &Difference| {
-                deviations::TABLE
-                    .iter()
-                    .any(|row: &Deviation| row.explains(peer.name, version, packet, *difference))
-            };
+            let listed = |difference: &Difference| known(peer, version, packet, *difference);
+            if let Some(ours) = &ours {
+                nothing_lost(peer, ours, bytes, version, &outcome);
+            }
             let explained = match outcome {
                 // To accept it, the peer has to overlook every break.
                 Outcome::Accepted(_) | Outcome::Unwritable if ours.is_none() => {
@@ -107,6 +111,24 @@ pub fn unexplained(bytes: &[u8]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Breaks after which a peer that overlooks them reads on in the wrong place.
+const DERAILING: &[Clause] =
+    &[Clause::WithinPacket, Clause::PropertyLength, Clause::PropertyKnown, Clause::VariableTooLong];
+
+fn known(peer: &Peer, version: ProtocolVersion, packet: Option<PacketType>, difference: Difference) -> bool {
+    deviations::TABLE.iter().any(|row: &Deviation| row.explains(peer.name, version, packet, difference))
+}
+
+/// What we write of a packet means the same to the peer: nothing is lost on the way through ours.
+fn nothing_lost(peer: &Peer, ours: &Packet<'_>, bytes: &[u8], version: ProtocolVersion, outcome: &Outcome) {
+    let rewritten = encoded(ours, version).expect("what was decoded can be encoded");
+    // A packet that we write shorter may be read otherwise, by a peer that stumbles over one of the forms.
+    if rewritten.len() == bytes.len() {
+        let theirs = quietly(peer, &rewritten, version);
+        assert_eq!(&theirs, outcome, "{}: {bytes:02X?} against {rewritten:02X?}", peer.name);
+    }
 }
 
 /// Where the Protocol Version of a CONNECT stands.

@@ -10,10 +10,12 @@
 mod clause;
 mod read;
 mod tables;
+mod told;
 
 use reference_broker::codec::ProtocolVersion;
 
 pub use clause::{Clause, clause_of};
+pub use told::told;
 
 use read::Reader;
 
@@ -45,6 +47,15 @@ pub enum Judgement {
         /// All that is wrong with it, in the order of its bytes; empty for a good one.
         breaks: Vec<Break>,
     },
+}
+
+/// What the fields of a packet hold, without their lengths, in the order of its bytes: for a good one, all of it but
+/// the fixed header.
+pub fn contents(packet: &[u8], version: ProtocolVersion) -> Vec<Vec<u8>> {
+    let header = 2 + packet[1..].iter().take(4).take_while(|byte| **byte >= 128).count();
+    let mut reader = Reader::new(packet, header);
+    let _ = self::packet(packet[0], &mut reader, version);
+    reader.contents.into_iter().map(<[u8]>::to_vec).collect()
 }
 
 /// Judges the first packet in `bytes`. CONNECT says its version itself.
@@ -183,7 +194,7 @@ fn connect(reader: &mut Reader<'_>) -> Option<()> {
             reader.broken(clause, flags_at);
         }
     }
-    reader.take(2)?;
+    reader.field(2)?;
     let properties_at = reader.at;
     let seen = reader.properties(1, version)?;
     if seen.contains(&0x16) && !seen.contains(&0x15) {
@@ -226,6 +237,7 @@ fn publish(flags: u8, reader: &mut Reader<'_>, version: ProtocolVersion) -> Opti
     if topic.is_empty() && !seen.contains(&0x23) {
         reader.broken(Clause::TopicName, topic_at);
     }
+    reader.rest();
     Some(())
 }
 

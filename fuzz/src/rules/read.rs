@@ -13,12 +13,14 @@ pub(super) struct Reader<'a> {
     /// Where the fields end: with the packet, or with its properties.
     end: usize,
     pub breaks: Vec<Break>,
+    /// What the fields hold, without their lengths, in the order of the bytes.
+    pub contents: Vec<&'a [u8]>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of the whole packet whose fields begin at `at`.
     pub fn new(bytes: &'a [u8], at: usize) -> Reader<'a> {
-        Reader { bytes, at, end: bytes.len(), breaks: Vec::new() }
+        Reader { bytes, at, end: bytes.len(), breaks: Vec::new(), contents: Vec::new() }
     }
 
     pub fn is_at_end(&self) -> bool {
@@ -53,12 +55,25 @@ impl<'a> Reader<'a> {
         Some(&self.bytes[from..self.at])
     }
 
+    /// The payload of PUBLISH: all that is left.
+    pub fn rest(&mut self) {
+        self.contents.push(&self.bytes[self.at..self.end]);
+        self.at = self.end;
+    }
+
+    /// A field of this many bytes.
+    pub fn field(&mut self, count: usize) -> Option<&'a [u8]> {
+        let content = self.take(count)?;
+        self.contents.push(content);
+        Some(content)
+    }
+
     pub fn byte(&mut self) -> Option<u8> {
-        self.take(1).map(|bytes| bytes[0])
+        self.field(1).map(|bytes| bytes[0])
     }
 
     fn number(&mut self, width: usize) -> Option<u64> {
-        self.take(width).map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        self.field(width).map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// Section 2.2.1.
@@ -72,8 +87,8 @@ impl<'a> Reader<'a> {
 
     /// Section 1.5.6.
     pub fn binary(&mut self) -> Option<&'a [u8]> {
-        let length = self.number(2)?;
-        self.take(length as usize)
+        let length = self.take(2)?;
+        self.field(usize::from(length[0]) << 8 | usize::from(length[1]))
     }
 
     /// Section 1.5.4.
@@ -94,7 +109,7 @@ impl<'a> Reader<'a> {
         let from = self.at;
         let mut number = 0;
         for place in 0..4 {
-            let byte = self.byte()?;
+            let byte = self.take(1)?[0];
             number += u64::from(byte % 128) << (7 * place);
             if byte < 128 {
                 if place > 0 && byte == 0 {
@@ -149,6 +164,7 @@ impl<'a> Reader<'a> {
     fn property(&mut self, place: u8, seen: &mut Vec<u8>) -> Option<()> {
         let from = self.at;
         let number = self.variable()?;
+        self.contents.push(&self.bytes[from..self.at]);
         let Some(row) = tables::PROPERTIES.iter().find(|row| u64::from(row.number) == number) else {
             return self.fatal(Clause::PropertyKnown, from);
         };
@@ -162,7 +178,11 @@ impl<'a> Reader<'a> {
         let from = self.at;
         let value = match row.kind {
             Type::Number(width) => self.number(width)?,
-            Type::Variable => self.variable()?,
+            Type::Variable => {
+                let value = self.variable()?;
+                self.contents.push(&self.bytes[from..self.at]);
+                value
+            }
             Type::Text => return self.text().map(|_| ()),
             Type::Binary => return self.binary().map(|_| ()),
             Type::Pair => {

@@ -143,14 +143,14 @@ impl Document {
     }
 }
 
-/// Line and column of an error. The parser counts characters, and its lines end at more characters than those of an
-/// editor do, so both are counted here.
+/// Line and column of an error. To the parser a line ends at more characters than to an editor, so both are counted
+/// here, from the byte at which it stands.
 fn place(error: &serde_yaml::Error, text: &str) -> Option<(usize, usize)> {
-    // A byte order mark is not counted.
-    let marked = text.strip_prefix('\u{FEFF}');
-    let before = error.location()?.index() + usize::from(marked.is_some());
+    // A byte order mark is not counted by the parser.
+    let mark = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let end = error.location()?.index() + mark;
     let mut place = (1, 1);
-    for c in text.chars().take(before) {
+    for (_, c) in text.char_indices().take_while(|(at, _)| *at < end) {
         place = if c == '\n' { (place.0 + 1, 1) } else { (place.0, place.1 + 1) };
     }
     Some(place)
