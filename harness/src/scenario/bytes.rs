@@ -21,6 +21,12 @@ impl fmt::Display for ByteProblem {
 
 const ANY: &str = "a byte in hexadecimal (36), a text in quotes, or one of remaining, properties, str, u8, u16, u32, var, bin, repeat, level, topic_prefix, client_id";
 
+/// How deep braces may stand within each other.
+const DEEPEST: usize = 64;
+
+/// How many bytes a `repeat` may come to.
+const LONGEST: u64 = 1 << 24;
+
 /// Names of a run that bytes can mention, so that they concern nobody else.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Names<'n> {
@@ -36,7 +42,7 @@ pub struct Names<'n> {
 /// The first word that cannot be read, and what should stand there.
 pub fn assemble(text: &str, version: ProtocolVersion, names: Names<'_>) -> Result<Vec<u8>, ByteProblem> {
     let words = words(text)?;
-    let mut parser = Parser { words: &words, at: 0, version, names };
+    let mut parser = Parser { words: &words, at: 0, depth: 0, version, names };
     let mut out = Vec::new();
     // What follows `remaining` is collected apart, so that its length is known.
     let mut head: Option<Vec<u8>> = None;
@@ -127,6 +133,8 @@ fn words(text: &str) -> Result<Vec<Word>, ByteProblem> {
 struct Parser<'w> {
     words: &'w [Word],
     at: usize,
+    /// Braces that are open.
+    depth: usize,
     version: ProtocolVersion,
     names: Names<'w>,
 }
@@ -159,11 +167,16 @@ impl<'w> Parser<'w> {
         if open.text != "{" || open.quoted {
             return Err(ByteProblem { found: open.text.clone(), expected: "an opening brace" });
         }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(ByteProblem { found: "{".into(), expected: "allowed within 64 others" });
+        }
         loop {
             match self.peek() {
                 None => return Err(ByteProblem { found: "the end".into(), expected: "a closing brace" }),
                 Some(word) if word.text == "}" && !word.quoted => {
                     self.at += 1;
+                    self.depth -= 1;
                     return Ok(());
                 }
                 Some(_) => self.word(out)?,
@@ -221,6 +234,11 @@ impl<'w> Parser<'w> {
                 let count = self.number("how many times, up to 1000000", 1_000_000)?;
                 let mut bytes = Vec::new();
                 self.braces(&mut bytes)?;
+                if bytes.len() as u64 * count > LONGEST {
+                    let found = format!("repeat {count} {{ {} bytes }}", bytes.len());
+                    return Err(ByteProblem { found, expected: "at most 16777216 bytes" });
+                }
+                let count = if bytes.is_empty() { 0 } else { count };
                 for _ in 0..count {
                     out.extend_from_slice(&bytes);
                 }
@@ -284,6 +302,8 @@ mod tests {
             ("u16 70000", "70000"),
             ("repeat 2 { 01", "the end"),
             ("123", "123"),
+            ("repeat 10000 { repeat 10000 { 01 } }", "repeat 10000 { 10000 bytes }"),
+            (&"bin { ".repeat(65), "{"),
         ] {
             assert_eq!(bytes(text, ProtocolVersion::V5).expect_err(text).found, found);
         }

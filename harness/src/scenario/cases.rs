@@ -12,6 +12,9 @@ use super::read::Reader;
 /// The keys under which a file has its cases.
 pub(super) const SOURCES: [&str; 4] = ["cases", "matrix", "table", "mutations"];
 
+/// How many cases the axes of a matrix may make.
+const MOST_CASES: usize = 10_000;
+
 /// A case before it is put into the template.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Binding {
@@ -129,6 +132,10 @@ fn matrix(node: &Node, reader: &mut Reader) -> Vec<Binding> {
                 Vec::new()
             }
         };
+        if product.len() * parts.len() > MOST_CASES {
+            reader.problem(values.id, format!("the axes up to here make more than {MOST_CASES} cases"));
+            return Vec::new();
+        }
         product = product
             .iter()
             .flat_map(|left| {
@@ -207,6 +214,10 @@ fn mutated(node: &Node, reader: &mut Reader) -> Vec<Binding> {
             found
         })
         .collect();
+    if versions.len() > 2 {
+        reader.problem(node.id, "a protocol stands here twice");
+        return Vec::new();
+    }
     let state = node.get("state").and_then(|value| {
         let word = value.inline().unwrap_or_else(|| value.describe());
         let found = State::WORDS.iter().find(|(name, _)| *name == word).map(|(_, state)| *state);
@@ -214,6 +225,17 @@ fn mutated(node: &Node, reader: &mut Reader) -> Vec<Binding> {
             reader.unknown_word(value.id, "state", &word, State::WORDS.iter().map(|(name, _)| *name));
         }
         found
+    });
+    let mut targets = targets;
+    let mut known: Vec<Target> = Vec::new();
+    targets.retain(|(at, target)| {
+        let fresh = !known.contains(target);
+        if fresh {
+            known.push(*target);
+        } else {
+            reader.problem(*at, "this packet stands here twice");
+        }
+        fresh
     });
     let several = targets.len() > 1;
     let mut bindings = Vec::new();

@@ -3,6 +3,7 @@
 //! Never the case: anything left that can fail except the broker.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::Duration;
 
 use reference_broker::codec::{
@@ -15,7 +16,7 @@ use reference_broker::transport::websocket::SUBPROTOCOL;
 use crate::requirement::{RequirementId, choice};
 use crate::text::NodeId;
 
-use super::bytes::{Names, assemble};
+use super::bytes::{ByteProblem, Names, assemble};
 use super::choice::{ChoiceSpec, RecordSpec};
 use super::field::{Field, FieldValue, FilterSpec, NEVER, Pattern, Value};
 use super::{
@@ -254,6 +255,8 @@ pub struct Plan {
     pub network: LinkChange,
     /// The clients; the twin's, if there is one, is the last.
     pub clients: Vec<ClientPlan>,
+    /// How many bytes its payloads and bytes by hand come to.
+    pub bytes: u64,
     /// The steps.
     pub steps: Vec<PlanStep>,
     /// What is verified in the end.
@@ -281,7 +284,7 @@ impl Plan {
         options: &PlanOptions,
     ) -> Result<Plan, Vec<PlanProblem>> {
         let requirements = scenario.requirements.get(&version).cloned().unwrap_or_default();
-        let mut builder = Builder { version, options, problems: Vec::new() };
+        let mut builder = Builder { version, options, problems: Vec::new(), bytes: Cell::new(0) };
         let mut clients: Vec<ClientPlan> = Vec::new();
         for (at, client) in scenario.clients.iter().enumerate() {
             let own = builder.client_version(&client.options);
@@ -339,10 +342,15 @@ impl Plan {
         if needs_twin(&steps, &verify) {
             builder.add_twin(&mut clients, &mut steps);
         }
+        if builder.bytes.get() > MOST_BYTES {
+            let at = scenario.steps.first().map(|step| step.at).unwrap_or_default();
+            builder.problem(at, format!("the packets of this scenario come to more than {MOST_BYTES} bytes"));
+        }
         if !builder.problems.is_empty() {
             return Err(builder.problems);
         }
         Ok(Plan {
+            bytes: builder.bytes.get(),
             scenario: scenario.name.clone(),
             case: scenario.case.clone(),
             title: scenario.title.clone(),
@@ -445,13 +453,46 @@ fn share_parts(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'))
 }
 
+/// How many bytes the payloads and the bytes by hand of one scenario may come to.
+const MOST_BYTES: u64 = 512 << 20;
+
 struct Builder<'o> {
     version: ProtocolVersion,
     options: &'o PlanOptions,
     problems: Vec<PlanProblem>,
+    /// Bytes that have been made so far.
+    bytes: Cell<u64>,
 }
 
 impl Builder<'_> {
+    /// A payload of a size, unless that would be too many bytes in all.
+    fn filler(&self, size: u64) -> Vec<u8> {
+        if self.takes(size) { filler(size) } else { Vec::new() }
+    }
+
+    /// Counts bytes that are made; answers whether they are not too many.
+    fn takes(&self, count: u64) -> bool {
+        self.bytes.set(self.bytes.get().saturating_add(count));
+        self.bytes.get() <= MOST_BYTES
+    }
+
+    /// The bytes of a step that writes them by hand.
+    fn assembled(
+        &self,
+        text: &str,
+        version: ProtocolVersion,
+        client_id: &str,
+    ) -> Result<Vec<u8>, ByteProblem> {
+        let names = Names { topic_prefix: self.options.topic_prefix.as_deref(), client_id };
+        // Too many already, which is said once for the scenario.
+        if self.bytes.get() > MOST_BYTES {
+            return Ok(Vec::new());
+        }
+        let bytes = assemble(text, version, names)?;
+        self.takes(bytes.len() as u64);
+        Ok(bytes)
+    }
+
     fn problem(&mut self, at: NodeId, message: String) {
         self.problems.push(PlanProblem { at, message, help: None });
     }
@@ -550,11 +591,7 @@ impl Builder<'_> {
                         Act::Send { packet: self.packet(spec, version), packet_id, by_script: false }
                     }
                     ClientAct::SendBytes { text, at } => {
-                        let names = Names {
-                            topic_prefix: self.options.topic_prefix.as_deref(),
-                            client_id: &clients[*client].client_id,
-                        };
-                        match assemble(text, version, names) {
+                        match self.assembled(text, version, &clients[*client].client_id) {
                             Ok(bytes) => Act::SendBytes(bytes),
                             Err(problem) => {
                                 self.problem(*at, problem.to_string());
@@ -563,15 +600,9 @@ impl Builder<'_> {
                         }
                     }
                     ClientAct::SendText { text, at } => {
-                        let bytes = assemble(
-                            text,
-                            version,
-                            Names {
-                                topic_prefix: self.options.topic_prefix.as_deref(),
-                                client_id: &clients[*client].client_id,
-                            },
-                        )
-                        .map_err(|problem| problem.to_string());
+                        let bytes = self
+                            .assembled(text, version, &clients[*client].client_id)
+                            .map_err(|problem| problem.to_string());
                         let problem = match bytes {
                             Ok(_) if !clients[*client].transport.is_websocket() => {
                                 "`send_text` is for a client with `transport: websocket`".to_string()
@@ -813,7 +844,7 @@ impl Builder<'_> {
                 (Field::Payload, Value::Text(payload)) => {
                     will.payload = Cow::Owned(payload.clone().into_bytes())
                 }
-                (Field::PayloadSize, Value::Number(size)) => will.payload = Cow::Owned(filler(*size)),
+                (Field::PayloadSize, Value::Number(size)) => will.payload = Cow::Owned(self.filler(*size)),
                 (Field::WillDelay, Value::Number(delay)) => {
                     will.properties.push_number(PropertyId::WillDelayInterval, *delay as u32);
                 }
@@ -872,7 +903,7 @@ impl Builder<'_> {
                 (Field::SessionPresent, Value::Flag(flag)) => session_present = *flag,
                 (Field::Topic, Value::Text(text)) => topic = self.topic(text),
                 (Field::Payload, Value::Text(text)) => payload = text.clone().into_bytes(),
-                (Field::PayloadSize, Value::Number(size)) => payload = filler(*size),
+                (Field::PayloadSize, Value::Number(size)) => payload = self.filler(*size),
                 (Field::PacketId, Value::Number(id)) => packet_id = Some(*id as u16),
                 (Field::PacketId, Value::Text(_)) => packet_id = Some(0),
                 (Field::Filters, Value::Filters(list)) => filters = list,

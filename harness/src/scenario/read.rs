@@ -46,6 +46,18 @@ const KEYS: &[&str] = &[
     "mutations",
 ];
 
+/// How many values the cases of a file may have in all: what a reader waits for stays short.
+const MOST_NODES: usize = 2_000_000;
+
+/// How many bytes the packets of all cases may come to.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// How many payloads the verifications of all cases may name.
+const MOST_PAYLOADS: usize = 1_000_000;
+
+/// How many problems are shown. Each costs a walk through the text, and nobody reads more.
+const MOST_SHOWN: usize = 100;
+
 /// Reads a scenario file. `name` is its path below the folder of scenarios, without ending.
 ///
 /// # Errors
@@ -60,7 +72,17 @@ pub fn parse_file(name: &str, source: SourceText) -> Result<ScenarioFile, Proble
     if reader.map(&document.root, "a map with title, requirements, clients and steps", KEYS).is_some() {
         let list = bindings(&document.root, &mut reader);
         let mut used = BTreeSet::new();
-        for binding in &list {
+        let size = document.root.size();
+        for (place, binding) in list.iter().enumerate() {
+            if place * size > MOST_NODES {
+                let message =
+                    format!("{} cases of {size} values each are more than {MOST_NODES}", list.len());
+                reader.problem(document.root.id, message);
+                break;
+            }
+            if reader.has_enough() {
+                break;
+            }
             let root = template(&document.root, binding, &mut used, &mut reader);
             scenarios.extend(scenario(name, &root, binding, &mut reader));
         }
@@ -72,14 +94,25 @@ pub fn parse_file(name: &str, source: SourceText) -> Result<ScenarioFile, Proble
             }
         }
         // What only shows once a version is chosen: names of reason codes, fields that 5.0 alone has.
+        let mut bytes = 0;
         for scenario in &scenarios {
             for version in scenario.requirements.keys() {
-                if let Err(problems) = Plan::new(scenario, *version, &PlanOptions::default()) {
-                    for problem in problems {
-                        reader.problem_with_help(problem.at, problem.message, problem.help);
+                if bytes > MOST_BYTES || reader.has_enough() {
+                    break;
+                }
+                match Plan::new(scenario, *version, &PlanOptions::default()) {
+                    Ok(plan) => bytes += plan.bytes,
+                    Err(problems) => {
+                        for problem in problems {
+                            reader.problem_with_help(problem.at, problem.message, problem.help);
+                        }
                     }
                 }
             }
+        }
+        if bytes > MOST_BYTES {
+            let message = format!("the packets of all cases come to more than {MOST_BYTES} bytes");
+            reader.problem(document.root.id, message);
         }
     }
     if reader.problems.is_empty() {
@@ -94,6 +127,12 @@ pub fn parse_file(name: &str, source: SourceText) -> Result<ScenarioFile, Proble
     }
     reader.problems.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     reader.problems.dedup();
+    let more = reader.problems.len().saturating_sub(MOST_SHOWN);
+    if more > 0 {
+        reader.problems.truncate(MOST_SHOWN);
+        let last = reader.problems.last().map(|(at, ..)| *at).unwrap_or_default();
+        reader.problem(last, format!("{more} more problems follow"));
+    }
     let list: Vec<Problem> =
         reader.problems.into_iter().map(|(at, message, help)| document.problem(at, message, help)).collect();
     Err(Problems::new(source, list))
@@ -310,15 +349,24 @@ fn record(
 
 /// The payloads that a verification is about.
 fn payloads(value: &Node, reader: &mut Reader) -> Vec<String> {
-    match value.get("payload").or(value.get("payloads")) {
-        None => Vec::new(),
-        Some(payload) => match &payload.kind {
-            NodeKind::List(list) => {
-                list.iter().filter_map(|node| reader.text(node)).flat_map(|text| expand(&text)).collect()
+    let Some(payload) = value.get("payload").or(value.get("payloads")) else { return Vec::new() };
+    let nodes = match &payload.kind {
+        NodeKind::List(list) => &list[..],
+        _ => std::slice::from_ref(payload),
+    };
+    let mut found = Vec::new();
+    for node in nodes {
+        if let Some(text) = reader.text(node) {
+            let more = expand(&text);
+            reader.payloads += more.len();
+            if reader.payloads > MOST_PAYLOADS {
+                reader.problem(node.id, format!("the verifications name more than {MOST_PAYLOADS} payloads"));
+                return found;
             }
-            _ => reader.text(payload).map(|text| expand(&text)).unwrap_or_default(),
-        },
+            found.extend(more);
+        }
     }
+    found
 }
 
 /// The clients whose deliveries a verification counts.
@@ -337,7 +385,7 @@ pub(super) fn expand(text: &str) -> Vec<String> {
         let (range, tail) = rest.split_once('}')?;
         let (first, last) = range.split_once("..")?;
         let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        (last >= first && last - first < 100_000)
+        (last >= first && last - first < 10_000)
             .then(|| (first..=last).map(|n| format!("{head}{n}{tail}")).collect())
     })();
     range.unwrap_or_else(|| vec![text.to_string()])
@@ -347,9 +395,16 @@ pub(super) fn expand(text: &str) -> Vec<String> {
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     problems: Vec<(NodeId, String, Option<String>)>,
+    /// How many payloads the verifications of all cases have named.
+    payloads: usize,
 }
 
 impl Reader {
+    /// Whether so much is wrong that looking for more is of no use.
+    pub(super) fn has_enough(&self) -> bool {
+        self.problems.len() >= 10 * MOST_SHOWN
+    }
+
     pub(super) fn problem(&mut self, at: NodeId, message: impl Into<String>) {
         self.problem_with_help(at, message, None);
     }

@@ -75,6 +75,15 @@ impl Node {
         }
     }
 
+    /// How many values it is made of, itself included.
+    pub fn size(&self) -> usize {
+        1 + match &self.kind {
+            NodeKind::List(list) => list.iter().map(Node::size).sum(),
+            NodeKind::Map(entries) => entries.iter().map(|(_, _, node)| node.size()).sum::<usize>(),
+            _ => 0,
+        }
+    }
+
     /// A scalar as it would be written in the middle of a text.
     pub fn inline(&self) -> Option<String> {
         match &self.kind {
@@ -106,7 +115,7 @@ impl Document {
         match Build(&count).deserialize(serde_yaml::Deserializer::from_str(&source.text)) {
             Ok(root) => Ok(Document { source, root }),
             Err(error) => {
-                let (line, column) = place(&error).unwrap_or((1, 1));
+                let (line, column) = place(&error, &source.text).unwrap_or((1, 1));
                 let text = error.to_string();
                 let message = match text.rfind(" at line ") {
                     Some(end) => text[..end].to_string(),
@@ -122,7 +131,7 @@ impl Document {
         let count = Cell::new(0);
         let finder = Find { count: &count, target: id.0 };
         match finder.deserialize(serde_yaml::Deserializer::from_str(&self.source.text)) {
-            Err(error) => place(&error).unwrap_or((1, 1)),
+            Err(error) => place(&error, &self.source.text).unwrap_or((1, 1)),
             Ok(()) => (1, 1),
         }
     }
@@ -134,8 +143,17 @@ impl Document {
     }
 }
 
-fn place(error: &serde_yaml::Error) -> Option<(usize, usize)> {
-    error.location().map(|location| (location.line(), location.column()))
+/// Line and column of an error. To the parser a line ends at more characters than to an editor, so both are counted
+/// here, from the byte at which it stands.
+fn place(error: &serde_yaml::Error, text: &str) -> Option<(usize, usize)> {
+    // A byte order mark is not counted by the parser.
+    let mark = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+    let end = error.location()?.index() + mark;
+    let mut place = (1, 1);
+    for (_, c) in text.char_indices().take_while(|(at, _)| *at < end) {
+        place = if c == '\n' { (place.0 + 1, 1) } else { (place.0, place.1 + 1) };
+    }
+    Some(place)
 }
 
 fn next(count: &Cell<u32>) -> NodeId {
@@ -351,6 +369,13 @@ mod tests {
         let problem = Document::parse(SourceText::new("t", "a: 1\nb: 2\na: 3\n")).expect_err("twice");
         assert_eq!((problem.line, problem.column), (3, 1));
         assert!(problem.message.contains("`a` stands here twice"), "{}", problem.message);
+    }
+
+    #[test]
+    fn lines_are_those_of_an_editor() {
+        // To YAML a carriage return ends a line as well.
+        let problem = Document::parse(SourceText::new("t", "a: 1\rb: 2\ra: 3")).expect_err("twice");
+        assert_eq!((problem.line, problem.column), (1, 11), "{problem:?}");
     }
 
     #[test]

@@ -3,8 +3,14 @@
 /// The word among `words` that `wrong` was most likely meant to be, if any is near.
 pub fn nearest<'w>(wrong: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let folded = fold(wrong);
+    let length = folded.len();
     words
         .into_iter()
+        // Every character more or less is an edit: words of another length need not be compared.
+        .filter(|word| {
+            let other = word.chars().count();
+            length.abs_diff(other) <= 1 + other.min(length) / 3
+        })
         .map(|word| (distance(&folded, &fold(word)), word))
         .filter(|(distance, word)| *distance <= 1 + word.chars().count().min(wrong.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)

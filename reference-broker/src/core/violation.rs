@@ -161,6 +161,10 @@ impl End {
     pub(crate) fn notice(self) -> Option<(ReasonCode, &'static str)> {
         match self {
             End::Lost | End::Disconnected { .. } | End::NoConnect | End::Refused => None,
+            // Only CONNACK has 0x84: where a CONNECT comes second, its version is the least that is wrong (MQTT-3.1.0-2).
+            End::Malformed(error) if error.rule.reason() == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => {
+                Some((ReasonCode::PROTOCOL_ERROR, "a second CONNECT"))
+            }
             End::Malformed(error) => Some((error.rule.reason(), "the packet breaks the format")),
             End::Violation(violation) => Some((violation.reason(), violation.text())),
             End::KeepAlive => Some((ReasonCode::KEEP_ALIVE_TIMEOUT, "nothing came in time")),

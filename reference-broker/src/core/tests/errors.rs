@@ -26,6 +26,20 @@ fn packets_that_are_not_allowed_end_the_connection() {
 }
 
 #[test]
+fn a_second_connect_is_a_protocol_error_whatever_its_version() {
+    // Its Protocol Version or its Protocol Name is unknown; only CONNACK could say so (MQTT-3.14.2-1).
+    for connect in [
+        &b"\x10\x0E\x00\x04MQTT\x09\x02\x00\x00\x00\x00\x01c"[..],
+        b"\x10\x0E\x00\x04MQTX\x05\x02\x00\x00\x00\x00\x01c",
+    ] {
+        let mut world = World::new();
+        let client = world.connect(clean(V5, "c"));
+        world.send_bytes(client, connect);
+        world.closed(client, ReasonCode::PROTOCOL_ERROR);
+    }
+}
+
+#[test]
 fn the_first_packet_is_connect() {
     for version in [V3_1_1, V5] {
         let mut world = World::new();
