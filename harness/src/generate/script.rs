@@ -460,6 +460,14 @@ impl<C: Choices> Script<'_, C> {
         }
         self.act(at, ClientAct::Disconnect(PacketSpec { kind: PacketType::Disconnect, fields }));
         self.who[at].line = Line::Down;
+        self.come_back(at);
+    }
+
+    /// At once, or after a while in which a session may expire, or at another time.
+    fn come_back(&mut self, at: usize) {
+        if self.choices.chance(10) {
+            self.wait(10);
+        }
         if self.choices.chance(50) {
             self.connect(at);
         }
@@ -474,9 +482,7 @@ impl<C: Choices> Script<'_, C> {
         let cut = *self.choices.pick(&[Cut::Reset, Cut::Close, Cut::Silence]);
         self.act(at, ClientAct::LoseConnection(cut));
         self.who[at].line = Line::Down;
-        if self.choices.chance(50) {
-            self.connect(at);
-        }
+        self.come_back(at);
     }
 
     /// A fault that a packet sets off. That of an exchange which the next step begins comes for certain; that of
@@ -525,9 +531,7 @@ impl<C: Choices> Script<'_, C> {
         let message = PacketSpec { kind: PacketType::Publish, fields };
         self.act(at, ClientAct::Publish { message, count: 1, wait: true });
         self.who[at].line = Line::Down;
-        if self.choices.chance(50) {
-            self.connect(at);
-        }
+        self.come_back(at);
     }
 
     fn partition(&mut self, at: usize) {

@@ -60,6 +60,20 @@ impl<'h> Messages<'_, 'h> {
             return;
         }
         flags(on, publish, subscriber, &matching, published, seen, out);
+        if publish.retain
+            && !publish.dup
+            && matching.iter().all(|it| !it.retain_as_published)
+            && let Some(asked) = matching.iter().map(|it| it.asked).min()
+            && self.is_outdated(topic, content, asked)
+        {
+            out.violation(
+                BY,
+                pick(on.version, &["MQTT-3.3.1-5", "MQTT-3.3.1-6"], &["MQTT-3.3.1-5", "MQTT-3.3.1-10"]),
+                "the last retained message of the topic",
+                "one that had been replaced or removed before the subscription",
+                vec![seen.event],
+            );
+        }
         let matching: Matching<'_> = matching.iter().filter(possible).copied().collect();
         if on.version == ProtocolVersion::V5 {
             self.options(on, publish, &matching, published, seen, out);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use reference_broker::codec::{Packet, PropertyId, ProtocolVersion};
+use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, ReasonCode};
 use reference_broker::core::Time;
 
 use crate::history::{Ending, Link};
@@ -45,13 +45,25 @@ struct Will {
     accepted: bool,
     /// DISCONNECT has removed it, or may have been meant to.
     removed: bool,
+    /// DISCONNECT has removed it for certain.
+    gone: bool,
+}
+
+/// A retained message that was acknowledged.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// When it was published, and when that was acknowledged.
+    event: u32,
+    acknowledged: u32,
+    /// Nothing for an empty one.
+    content: Option<Content>,
 }
 
 /// What is known of one topic's retained message.
 #[derive(Debug, Default)]
 struct Retained {
-    /// The last PUBLISH with RETAIN 1 that was acknowledged: its content, nothing for an empty one.
-    last: Option<(u32, Option<Content>)>,
+    /// The last PUBLISH with RETAIN 1 that was acknowledged.
+    last: Option<Last>,
     /// PUBLISH with RETAIN 1 that no acknowledgement has answered yet: nobody knows which is the last one.
     open: usize,
     /// It may be anything: at QoS 0, with an expiry, over a cut connection.
@@ -115,7 +127,7 @@ impl<'h> Messages<'_, 'h> {
                 if let Some(will) = &connect.will {
                     let content = self.intern(&will.topic, &will.payload);
                     let delayed = will.properties.get(PropertyId::WillDelayInterval).is_some();
-                    let will_of = Will { content, delayed, accepted: false, removed: false };
+                    let will_of = Will { content, delayed, accepted: false, removed: false, gone: false };
                     self.owed.wills.insert(on.link, will_of);
                     if will.retain {
                         self.owed.will_topics.insert(will.topic.to_string());
@@ -127,9 +139,11 @@ impl<'h> Messages<'_, 'h> {
                     will.accepted = true;
                 }
             }
-            What::Sent(on, Packet::Disconnect(_)) => {
+            What::Sent(on, Packet::Disconnect(disconnect)) => {
+                let calm = self.owed.calm[on.client];
                 if let Some(will) = self.owed.wills.get_mut(&on.link) {
                     will.removed = true;
+                    will.gone = calm && disconnect.reason == ReasonCode::NORMAL_DISCONNECTION;
                 }
             }
             What::Sent(_, Packet::Publish(publish)) if publish.retain && publish.topic.is_empty() => {
@@ -202,11 +216,13 @@ impl<'h> Messages<'_, 'h> {
         let empty = message.payload.is_empty();
         let Some(entry) = self.owed.retained.get_mut(message.topic.as_ref()) else { return };
         entry.open = entry.open.saturating_sub(1);
-        let newer = entry.last.is_none_or(|(event, _)| event < published.event);
+        let newer = entry.last.is_none_or(|last| last.event < published.event);
         if published.refused || published.contested || published.repeated {
             entry.doubtful = true;
         } else if newer {
-            entry.last = Some((published.event, (!empty).then_some(content)));
+            let acknowledged = published.acknowledged.unwrap_or(u32::MAX);
+            entry.last =
+                Some(Last { event: published.event, acknowledged, content: (!empty).then_some(content) });
         }
     }
 
@@ -226,7 +242,7 @@ impl<'h> Messages<'_, 'h> {
         }
         let first = asked.asked;
         for (topic, retained) in &self.owed.retained {
-            let Some((event, Some(content))) = retained.last else { continue };
+            let Some(Last { event, content: Some(content), .. }) = retained.last else { continue };
             let certain =
                 retained.open == 0 && !retained.doubtful && !self.owed.will_topics.contains(&**topic);
             if certain && event < first && matches(filter, topic) {
@@ -234,6 +250,20 @@ impl<'h> Messages<'_, 'h> {
                 self.owed.debts.push(Debt { client, link, content, event, at, why: Why::Retained });
             }
         }
+    }
+
+    /// Whether a retained message was replaced or removed before a subscription was asked for.
+    pub(super) fn is_outdated(&self, topic: &str, content: Content, asked: u32) -> bool {
+        let Some(retained) = self.owed.retained.get(topic) else { return false };
+        let Some(last) = retained.last else { return false };
+        let older = self.messages[content].published.iter().all(|it| !it.will && it.event < last.event);
+        let certain = retained.open == 0 && !retained.doubtful && !self.broker_changed;
+        certain && older && last.acknowledged < asked && last.content != Some(content)
+    }
+
+    /// How often a will with this content may have been published so far.
+    pub(super) fn wills_that_may_fire(&self, content: Content) -> usize {
+        self.owed.wills.values().filter(|will| will.content == content && !will.gone).count()
     }
 
     /// Debts on a connection that is over, or on all that are left.

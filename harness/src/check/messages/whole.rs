@@ -7,7 +7,7 @@ use reference_broker::codec::{Packet, QoS};
 
 use crate::scenario::{Act, StepAct};
 
-use super::{BY, Findings, Message, Messages, matches, pick, share, text};
+use super::{BY, Delivered, Findings, Message, Messages, matches, pick, share, text};
 
 impl Messages<'_, '_> {
     pub(super) fn duplicates(&self, out: &mut Findings) {
@@ -16,6 +16,14 @@ impl Messages<'_, '_> {
             let shares_id = subscriber.shares_id;
             for (content, delivered) in subscriber.delivered.iter().enumerate() {
                 let Message { topic, payload, published } = &self.messages[content];
+                if !delivered.is_empty()
+                    && !shares_id
+                    && published
+                        .iter()
+                        .all(|it| it.will && !it.retain && !self.subscribers[it.client].shares_id)
+                {
+                    self.wills_too_often(client, content, delivered, out);
+                }
                 // Retained messages come again with every subscription, wills at times that are not seen.
                 if delivered.is_empty()
                     || published
@@ -56,6 +64,25 @@ impl Messages<'_, '_> {
                     );
                 }
             }
+        }
+    }
+
+    /// A will that came more often than connections ended without DISCONNECT.
+    fn wills_too_often(&self, client: usize, content: usize, delivered: &[Delivered], out: &mut Findings) {
+        let subscriber = &self.subscribers[client];
+        let topic = &self.messages[content].topic;
+        let filters = subscriber.filters.iter().filter(|it| matches(share(it).0, topic)).count();
+        let at_qos_1 = delivered.iter().any(|it| it.qos == QoS::AtLeastOnce);
+        let may_fire = self.wills_that_may_fire(content);
+        // At QoS 1 it may come again.
+        if delivered.len() > may_fire * filters.max(1) && !(at_qos_1 && may_fire > 0) {
+            out.violation(
+                BY,
+                &["MQTT-3.14.4-3", "MQTT-3.1.2-10"],
+                format!("the will on {topic:?} at most {may_fire} times: the other connections ended with DISCONNECT"),
+                format!("it came {} times", delivered.len()),
+                delivered.iter().map(|it| it.event).collect(),
+            );
         }
     }
 
