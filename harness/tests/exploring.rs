@@ -63,6 +63,7 @@ fn every_variant_is_explored_without_a_finding() {
         }
         let sum = sweep(0, 60, &config, true);
         assert_eq!(sum.findings, BTreeMap::new(), "{}", variant.id);
+        assert!(sum.messages > 500, "{}: {} messages", variant.id, sum.messages);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::explore::{
 };
 use crate::generate::of_seed;
 use crate::network::RANDOM_NAME;
+use crate::requirement::Catalogue;
 use crate::scenario::{Scenario, scenario_name, write};
 use crate::session::{Stopwatch, case_seed, session_seed};
 use crate::text::parse_duration;
@@ -34,7 +35,7 @@ pub struct ExploreArguments {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     time: Option<Duration>,
     /// Threads [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<usize>,
     /// Go on after the first finding, and group what is found
     #[arg(long)]
@@ -84,11 +85,19 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "expected a duration with a unit, like 60s".into())
+    let duration = parse_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "expected a duration with a unit, like 60s".into())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|threads| *threads > 0).ok_or_else(|| "expected a number of threads".into())
 }
 
 /// The seeds that are explored if nobody says which.
 const DEFAULT_SEEDS: u64 = 100_000;
+
+/// Of how many seeds it is shown what is in play.
+const SHOWN: u64 = 1000;
 
 /// The broker of an exploration.
 struct Broker {
@@ -127,8 +136,11 @@ pub fn explore(arguments: &ExploreArguments) -> u8 {
         (None, Some(_)) => (0, u64::MAX),
     };
     if arguments.verbose {
-        for seed in from..to.min(from.saturating_add(1000)) {
+        for seed in from..to.min(from.saturating_add(SHOWN)) {
             print(&format!("seed {seed}: {}", of_seed(seed).dials));
+        }
+        if to - from > SHOWN {
+            print(&format!("… and so on: only the first {SHOWN} are shown"));
         }
     }
     match &arguments.out {
@@ -153,11 +165,13 @@ fn here(arguments: &ExploreArguments, (from, to): (u64, u64), broker: &Broker) -
         results.messages,
         results.scenarios as f64 / seconds.max(1e-9)
     ));
-    if interrupted && results.findings.is_empty() {
+    if interrupted {
         print("the exploration was interrupted: the results are partial");
-        return INTERRUPTED;
     }
-    code(&results)
+    match code(&results) {
+        0 if interrupted => INTERRUPTED,
+        code => code,
+    }
 }
 
 /// Explores one shard into its file.
@@ -189,7 +203,7 @@ fn shard(arguments: &ExploreArguments, folder: &Path, (from, to): (u64, u64), br
                 USAGE
             }
             Err(error) => {
-                complain(&format!("error: {error}"));
+                complain(&format!("error: {error}; delete the file to run the shard again"));
                 USAGE
             }
         };
@@ -321,32 +335,42 @@ fn code(results: &Results) -> u8 {
 fn show(results: &Results, broker: &Broker, save: &Path) -> Result<(), ShardError> {
     for group in &results.findings {
         let Some(seed) = group.first.first() else { continue };
-        let path = save.join(format!("seed-{seed}.yaml"));
-        let run_seed = keep(*seed, group, &path)?;
+        let path = save.join(format!("seed-{seed}-{}.yaml", group.key.requirement));
+        let run_seed = keep(*seed, group, &path, broker)?;
         print(&finding(group, *seed, run_seed, &path, broker));
     }
     if let Some((seed, why)) = &results.first_unfinished {
         print(&format!("{} scenarios ended early; the first is seed {seed}: {why}", results.unfinished));
     }
-    print(&format!("{} kinds of findings, digest {}", results.findings.len(), results.digest));
+    let kinds = counted(results.findings.len() as u64, "kind of findings", "kinds of findings");
+    print(&format!("{kinds}, digest {}", results.digest));
     Ok(())
 }
 
+fn counted(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// Writes the scenario of a seed as a file; returns the seed with which `run` plays it in the same network.
-fn keep(seed: u64, group: &FindingGroup, path: &Path) -> Result<u64, ShardError> {
+fn keep(seed: u64, group: &FindingGroup, path: &Path, broker: &Broker) -> Result<u64, ShardError> {
     let generated = of_seed(seed);
     let version = generated.dials.version;
     let network_seed = case_seed(seed, &generated.scenario, version);
     let mut scenario: Scenario = generated.scenario;
     scenario.name = scenario_name(Path::new(SUITE), path);
-    for ids in scenario.requirements.values_mut() {
-        *ids = vec![group.key.requirement.clone()];
+    // With mixed versions the statement may be one of another version: it stands in the remark then.
+    if Catalogue::of(version).get(&group.key.requirement).is_some() {
+        scenario.requirements.insert(version, vec![group.key.requirement.clone()]);
     }
     let run_seed = session_seed(network_seed, &scenario, version);
     let remarks = [
         format!("Seed {seed} of the generator: {}.", generated.dials),
         format!("{}: expected {}, observed {}.", group.key, group.expected, group.observed),
-        format!("assay run {} --world core --seed {run_seed}", quoted(&path.display().to_string())),
+        format!(
+            "assay run {} --world core --seed {run_seed}{}",
+            quoted(&path.display().to_string()),
+            broker.options()
+        ),
     ];
     write_whole(path, &write(&scenario, &remarks))?;
     Ok(run_seed)
@@ -360,8 +384,8 @@ fn finding(group: &FindingGroup, seed: u64, run_seed: u64, path: &Path, broker: 
     let seeds: Vec<String> = group.first.iter().map(ToString::to_string).collect();
     let more = if group.seeds as usize > group.first.len() { ", …" } else { "" };
     format!(
-        "FAIL {requirement} ({by}), {sim}; {} seeds: {}{more}\n  seed {seed}   {}\n  expected  {}\n  observed  {}\n  again     assay run {file} --world core --seed {run_seed}{options}\n  smaller   assay shrink {file} --seed {run_seed}{options} --finding {requirement}\n",
-        group.seeds,
+        "FAIL {requirement} ({by}), {sim}; {}: {}{more}\n  seed {seed}   {}\n  expected  {}\n  observed  {}\n  again     assay run {file} --world core --seed {run_seed}{options}\n  smaller   assay shrink {file} --seed {run_seed}{options} --finding {requirement}\n",
+        counted(group.seeds, "seed", "seeds"),
         seeds.join(", "),
         group.dials,
         group.expected,

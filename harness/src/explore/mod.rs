@@ -19,7 +19,7 @@ use crate::check::always_on;
 use crate::generate::{Generated, of_seed};
 use crate::history::Digest;
 use crate::scenario::{Plan, WorldKind};
-use crate::session::{case_seed, simulated_options};
+use crate::session::{case_seed, simulated_options, simulated_skip};
 use crate::verdict::{Finding, Weight};
 use crate::world::{self, Played};
 
@@ -72,8 +72,12 @@ pub fn explore(seed: u64, config: &Config) -> Explored {
     play(seed, of_seed(seed), WorldKind::Core, config)
 }
 
-/// Plays a generated scenario.
+/// Plays a generated scenario; one that needs what the broker does not have shows nothing.
 pub fn play(seed: u64, generated: Generated, world: WorldKind, config: &Config) -> Explored {
+    if simulated_skip(&generated.scenario, world, config).is_some() {
+        let digest = Digest::default();
+        return Explored { seed, generated, digest, messages: 0, findings: Vec::new(), unfinished: None };
+    }
     let (plan_options, stage_options) = simulated_options(world);
     let version = generated.dials.version;
     let plan = match Plan::new(&generated.scenario, version, &plan_options) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use reference_broker::codec::{PacketType, PropertyId, ProtocolVersion};
 
 use crate::scenario::{
-    Action, BrokerAct, ClientAct, ClientSpec, Cut, Field, FieldValue, FilterSpec, LinkChange, LinkEnds,
-    NEVER, PacketSpec, Scenario, Split, Step, Trigger, Value,
+    Action, BrokerAct, Capability, ClientAct, ClientSpec, Cut, Field, FieldValue, FilterSpec, LinkChange,
+    LinkEnds, NEVER, PacketSpec, Scenario, Split, Step, Trigger, Value,
 };
 use crate::text::NodeId;
 
@@ -24,6 +24,7 @@ const NAMES: [&str; 5] = ["one", "two", "three", "four", "five"];
 const TOPICS: [&str; 6] = ["a", "a/b", "a/b/c", "b", "b/c", "a/c"];
 const PLAIN: [&str; 5] = ["a/b", "a", "b", "a/b/c", "b/c"];
 const WILD: [&str; 10] = ["a/b", "#", "a/#", "a/+", "+/b", "+/+/c", "a/b/#", "+", "b/c", "+/c"];
+const SHARED_PLAIN: [&str; 2] = ["$share/g/a/b", "$share/h/a"];
 const SHARED: [&str; 4] = ["$share/g/a/b", "$share/g/#", "$share/g/+/b", "$share/h/a/#"];
 
 /// How long an exchange may take where a fault of the network delays it.
@@ -113,7 +114,7 @@ pub(super) fn write<C: Choices>(choices: &mut C, dials: &Dials, name: String) ->
         title: "What was drawn is served as the standard says".into(),
         why: None,
         requirements: BTreeMap::from([(dials.version, vec!["MQTT-4.5.0-1".into()])]),
-        needs: Vec::new(),
+        needs: needs(dials),
         worlds: None,
         config: Vec::new(),
         network,
@@ -123,6 +124,23 @@ pub(super) fn write<C: Choices>(choices: &mut C, dials: &Dials, name: String) ->
         own_names: false,
         records: Vec::new(),
     }
+}
+
+/// What a broker has to have for what is in play.
+fn needs(dials: &Dials) -> Vec<Capability> {
+    let features = &dials.features;
+    [
+        (dials.qos.contains(&1), Capability::Qos1),
+        (dials.qos.contains(&2), Capability::Qos2),
+        (features.retained, Capability::Retain),
+        (features.wildcards, Capability::Wildcards),
+        (features.shared, Capability::SharedSubscriptions),
+        (features.identifiers, Capability::SubscriptionIdentifiers),
+        (features.aliases, Capability::TopicAlias),
+    ]
+    .into_iter()
+    .filter_map(|(is_used, capability)| is_used.then_some(capability))
+    .collect()
 }
 
 impl<C: Choices> Script<'_, C> {
@@ -409,7 +427,8 @@ impl<C: Choices> Script<'_, C> {
         for _ in 0..self.choices.range(1, 2) {
             let shared = v5 && features.shared && self.choices.chance(45);
             let filter = match (shared, features.wildcards) {
-                (true, _) => *self.choices.pick(&SHARED),
+                (true, true) => *self.choices.pick(&SHARED),
+                (true, false) => *self.choices.pick(&SHARED_PLAIN),
                 (false, true) => *self.choices.pick(&WILD),
                 (false, false) => *self.choices.pick(&PLAIN),
             };
