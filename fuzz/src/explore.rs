@@ -73,7 +73,8 @@ pub fn check(bytes: &[u8], config: &Config) {
 
 /// What was found, and the scenario for a person to go on with.
 fn account(explored: Explored) -> String {
-    let Generated { dials, mut scenario } = explored.generated;
+    let mut generated = explored.generated;
+    let dials = &generated.dials;
     let mut remarks = vec![format!("Bytes of libFuzzer: {dials}.")];
     let mut text = format!("{dials}\n");
     let mut keys = BTreeSet::new();
@@ -85,9 +86,6 @@ fn account(explored: Explored) -> String {
         text += &format!("FAIL {key}\n  expected  {}\n  observed  {}\n", finding.expected, finding.observed);
     }
     if let Some(finding) = explored.findings.first() {
-        for ids in scenario.requirements.values_mut() {
-            *ids = vec![finding.requirement.clone()];
-        }
         let key = FindingKey::of(finding);
         remarks.push(format!("{key}: expected {}, observed {}.", finding.expected, finding.observed));
         text += &format!(
@@ -96,8 +94,9 @@ fn account(explored: Explored) -> String {
              smaller   assay shrink {NAME}.yaml --finding {}\n",
             finding.requirement
         );
+        generated.set_requirement(&finding.requirement);
     }
-    text + &write(&scenario, &remarks)
+    text + &write(&generated.scenario, &remarks)
 }
 
 #[cfg(test)]

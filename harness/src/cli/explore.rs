@@ -334,14 +334,12 @@ fn show(results: &Results, broker: &Broker, save: &Path) -> Result<(), ShardErro
 
 /// Writes the scenario of a seed as a file; returns the seed with which `run` plays it in the same network.
 fn keep(seed: u64, group: &FindingGroup, path: &Path) -> Result<u64, ShardError> {
-    let generated = of_seed(seed);
+    let mut generated = of_seed(seed);
     let version = generated.dials.version;
     let network_seed = case_seed(seed, &generated.scenario, version);
+    generated.set_requirement(&group.key.requirement);
     let mut scenario: Scenario = generated.scenario;
     scenario.name = scenario_name(Path::new(SUITE), path);
-    for ids in scenario.requirements.values_mut() {
-        *ids = vec![group.key.requirement.clone()];
-    }
     let run_seed = session_seed(network_seed, &scenario, version);
     let remarks = [
         format!("Seed {seed} of the generator: {}.", generated.dials),
