@@ -1,8 +1,29 @@
-//! Writes the first seeds of every corpus: the vectors of the codec's tests, and short conversations made of them.
+//! Writes the first seeds of every corpus: the vectors of the codec's tests, short conversations made of them, the
+//! scenarios of `assay explore`'s first seeds, and the shortest scenario files.
 //! Run by hand when vectors are added; `cargo fuzz cmin` keeps what is worth keeping.
 
 use std::fs;
 use std::path::Path;
+
+use assay::generate::{Bytes, Choices, Seeded, generate};
+
+/// A seed's decisions, and the bytes that would have led to them.
+struct Recorder {
+    seeded: Seeded,
+    bytes: Vec<u8>,
+}
+
+impl Choices for Recorder {
+    fn below(&mut self, bound: u32) -> u32 {
+        let answer = self.seeded.below(bound);
+        match bound {
+            0 | 1 => {}
+            2..=256 => self.bytes.push(answer as u8),
+            _ => self.bytes.extend((answer as u16).to_be_bytes()),
+        }
+        answer
+    }
+}
 
 /// Every vector in a source file: texts of hexadecimal digits with literal text in single quotes.
 fn vectors(source: &str) -> Vec<Vec<u8>> {
@@ -93,6 +114,14 @@ fn main() {
             write("broker_bytes", format!("conversation-{version}-{length}"), &seed);
             write("broker_operations", format!("conversation-{version}-{length}"), &seed);
         }
+    }
+    // The scenarios of the first seeds that `assay explore` plays.
+    for seed in 0..60 {
+        let mut recorder = Recorder { seeded: Seeded::new(seed), bytes: Vec::new() };
+        let scenario = generate(&mut recorder, "explore".into()).scenario;
+        let read = generate(&mut Bytes::new(&recorder.bytes), "explore".into()).scenario;
+        assert_eq!(format!("{read:?}"), format!("{scenario:?}"), "seed {seed}");
+        write("explore", format!("seed-{seed:02}"), &recorder.bytes);
     }
     // Scenario files: the shortest of each folder.
     let mut files = Vec::new();

@@ -13,6 +13,7 @@ pub mod broker_operations;
 pub mod decode;
 #[cfg(feature = "peers")]
 pub mod differential;
+pub mod explore;
 pub mod packets;
 pub mod round_trip;
 pub mod rules;

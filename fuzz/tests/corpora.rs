@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Runs every file of a corpus. An empty corpus would prove nothing.
-fn replay(target: &str, check: fn(&[u8])) {
+fn replay(target: &str, check: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -42,6 +42,12 @@ fn broker_bytes() {
 #[test]
 fn broker_operations() {
     replay("broker_operations", assay_fuzz::broker_operations::check);
+}
+
+#[test]
+fn explore() {
+    let broker = reference_broker::core::Config::default();
+    replay("explore", |bytes| assay_fuzz::explore::check(bytes, &broker));
 }
 
 #[test]

@@ -33,6 +33,9 @@ struct Session {
     swallowed: bool,
     /// The connection that carries it, as far as its clients know: what still comes on an older one was sent before.
     link: Option<Link>,
+    /// There was a clean start since CONNACK last said whether a session was there: perhaps none is left. Only 3.1,
+    /// which has no Session Present, needs to know.
+    perhaps_gone: bool,
 }
 
 #[derive(Debug)]
@@ -73,8 +76,12 @@ impl Deliveries {
                     line.resumed =
                         connack.session_present || on.version == ProtocolVersion::V3_1 && !line.clean;
                     let session = &mut self.sessions[line.session].1;
+                    if connack.reason.0 == 0 && on.version != ProtocolVersion::V3_1 {
+                        session.perhaps_gone = line.clean;
+                    }
                     if connack.reason.0 == 0 && !line.resumed && session.link == Some(on.link) {
-                        *session = Session { link: session.link, ..Session::default() };
+                        let Session { link, perhaps_gone, .. } = *session;
+                        *session = Session { link, perhaps_gone, ..Session::default() };
                     }
                 }
                 Packet::Publish(_) | Packet::Pubrel(_) if self.is_stale(*on) => {}
@@ -117,7 +124,13 @@ impl Deliveries {
                     self.sessions.push((connect.client_id.to_string(), Session::default()));
                     self.sessions.len() - 1
                 });
-                self.sessions[session].1.link = Some(on.link);
+                let state = &mut self.sessions[session].1;
+                state.link = Some(on.link);
+                if connect.version == ProtocolVersion::V3_1 && state.perhaps_gone {
+                    state.open.clear();
+                }
+                state.perhaps_gone =
+                    connect.clean_start || state.perhaps_gone && connect.version != ProtocolVersion::V3_1;
                 self.lines.insert(
                     on.link,
                     Line {

@@ -16,7 +16,6 @@ use crate::explore::{
 };
 use crate::generate::of_seed;
 use crate::network::RANDOM_NAME;
-use crate::requirement::Catalogue;
 use crate::scenario::{Scenario, scenario_name, write};
 use crate::session::{Stopwatch, case_seed, session_seed};
 use crate::text::parse_duration;
@@ -353,15 +352,12 @@ fn counted(number: u64, one: &str, several: &str) -> String {
 
 /// Writes the scenario of a seed as a file; returns the seed with which `run` plays it in the same network.
 fn keep(seed: u64, group: &FindingGroup, path: &Path, broker: &Broker) -> Result<u64, ShardError> {
-    let generated = of_seed(seed);
+    let mut generated = of_seed(seed);
     let version = generated.dials.version;
     let network_seed = case_seed(seed, &generated.scenario, version);
+    generated.set_requirement(&group.key.requirement);
     let mut scenario: Scenario = generated.scenario;
     scenario.name = scenario_name(Path::new(SUITE), path);
-    // With mixed versions the statement may be one of another version: it stands in the remark then.
-    if Catalogue::of(version).get(&group.key.requirement).is_some() {
-        scenario.requirements.insert(version, vec![group.key.requirement.clone()]);
-    }
     let run_seed = session_seed(network_seed, &scenario, version);
     let remarks = [
         format!("Seed {seed} of the generator: {}.", generated.dials),

@@ -17,6 +17,7 @@ mod script;
 pub use choices::{Bytes, Choices, Seeded};
 pub use dials::{Dials, Features};
 
+use crate::requirement::Catalogue;
 use crate::scenario::Scenario;
 
 /// A generated scenario.
@@ -26,6 +27,18 @@ pub struct Generated {
     pub dials: Dials,
     /// It.
     pub scenario: Scenario,
+}
+
+impl Generated {
+    /// Makes the scenario one about this statement, which its run broke. With mixed versions a client of another
+    /// version may have shown it: a statement that the version under test does not have stays out of the file.
+    pub fn set_requirement(&mut self, requirement: &str) {
+        for (version, ids) in &mut self.scenario.requirements {
+            if Catalogue::of(*version).get(requirement).is_some() {
+                *ids = vec![requirement.to_owned()];
+            }
+        }
+    }
 }
 
 /// The scenario that these decisions make.
@@ -38,4 +51,21 @@ pub fn generate(choices: &mut impl Choices, name: String) -> Generated {
 /// The scenario of a seed.
 pub fn of_seed(seed: u64) -> Generated {
     generate(&mut Seeded::new(seed), format!("seed-{seed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use reference_broker::codec::ProtocolVersion;
+
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_never_about_a_statement_of_another_version() {
+        let mut generated = generate(&mut Bytes::new(&[]), "any".into());
+        let ids = |generated: &Generated| generated.scenario.requirements[&ProtocolVersion::V5].clone();
+        generated.set_requirement("MQTT-2.2.1-4");
+        assert_eq!(ids(&generated), ["MQTT-2.2.1-4"]);
+        generated.set_requirement("MQTT-2.3.1-4");
+        assert_eq!(ids(&generated), ["MQTT-2.2.1-4"], "the last one is of 3.1.1");
+    }
 }
