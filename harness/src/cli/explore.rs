@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -241,31 +240,26 @@ fn sweep(
     config: &Config,
 ) -> (explore::Sum, bool) {
     let interrupted = listen_to_signals();
-    let stop = Arc::new(AtomicBool::new(false));
-    let done = Arc::new(AtomicU64::new(0));
-    let over = Arc::new(AtomicBool::new(false));
+    let (stop, over, done) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
     let bar = progress(arguments.time.is_none().then_some(to - from));
-    let watcher = {
-        let (interrupted, stop) = (Arc::clone(&interrupted), Arc::clone(&stop));
-        let (done, over, time) = (Arc::clone(&done), Arc::clone(&over), arguments.time);
-        let bar = bar.clone();
-        let watch = Stopwatch::start();
-        std::thread::spawn(move || {
+    let jobs = arguments.jobs.unwrap_or_else(default_jobs);
+    let watch = Stopwatch::start();
+    let sum = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                let late = time.is_some_and(|time| watch.elapsed() >= time);
+                let late = arguments.time.is_some_and(|time| watch.elapsed() >= time);
                 if late || interrupted.load(Ordering::Relaxed) {
                     stop.store(true, Ordering::Relaxed);
                 }
                 bar.set_position(done.load(Ordering::Relaxed));
                 std::thread::park_timeout(Duration::from_millis(20));
             }
-        })
-    };
-    let jobs = arguments.jobs.unwrap_or_else(default_jobs);
-    let sum = Sweep { config, jobs, keep_going, stop: &stop, done: &done }.run(from, to);
-    over.store(true, Ordering::Relaxed);
-    watcher.thread().unpark();
-    let _ = watcher.join();
+        });
+        let sum = Sweep { config, jobs, keep_going, stop: &stop, done: &done }.run(from, to);
+        over.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        sum
+    });
     bar.finish_and_clear();
     (sum, interrupted.load(Ordering::Relaxed))
 }

@@ -600,7 +600,7 @@ impl<C: Choices> Script<'_, C> {
         self.push(Action::Broker(BrokerAct::Pause));
         let at = self.choices.below(self.who.len() as u32) as usize;
         let who = &mut self.who[at];
-        if who.line == Line::Up && who.unawaited + 1 <= UNAWAITED {
+        if who.line == Line::Up && who.unawaited < UNAWAITED {
             let reading = std::mem::replace(&mut who.reading, false);
             self.publish(at);
             self.who[at].reading = reading;

@@ -298,6 +298,7 @@ impl<'p, 'h> Messages<'p, 'h> {
     }
 
     /// The number of a topic and payload.
+    #[allow(clippy::ptr_arg, reason = "what is borrowed from the history stays borrowed from it")]
     fn intern(&mut self, topic: &Cow<'h, str>, payload: &Cow<'h, [u8]>) -> Content {
         let key = fingerprint(topic, payload);
         if let Some(content) = self.index.get(&key) {
