@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_whole_whatever_the_threads() {
         let mut config = Config::default();
-        config.set_defect("qos2-redelivered").expect("a defect");
+        config.set_defect("dup-copied").expect("a defect");
         let whole = sweep(0, 400, 1, &config, true);
         let mut parts = sweep(100, 400, 2, &config, true);
         parts.absorb(sweep(0, 100, 2, &config, true));
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn without_keep_going_the_lowest_seed_is_found_whatever_the_threads() {
         let mut config = Config::default();
-        config.set_defect("qos2-redelivered").expect("a defect");
+        config.set_defect("dup-copied").expect("a defect");
         let one = sweep(0, 4000, 1, &config, false);
         let two = sweep(0, 4000, 2, &config, false);
         assert_eq!(one, two);

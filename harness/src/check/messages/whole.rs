@@ -89,16 +89,22 @@ impl Messages<'_, '_> {
     pub(super) fn reordered(&self, out: &mut Findings) {
         for (client, subscriber) in self.subscribers.iter().enumerate() {
             let version = self.plan.clients[client].version;
-            if subscriber.filters.iter().any(|filter| share(filter).1) {
-                continue;
-            }
+            // Members of a shared subscription get each other's messages late; it may have ended since.
+            let shared: Vec<&str> = subscriber
+                .filters
+                .iter()
+                .map(|filter| share(filter))
+                .filter_map(|(inner, is)| is.then_some(inner))
+                .collect();
             // Publisher, topic, published QoS, delivered QoS → the last message seen.
             let mut last: BTreeMap<(usize, &str, QoS, QoS), (u32, u32)> = BTreeMap::new();
             let mut met = vec![false; self.messages.len()];
             for (content, qos, event, dup, retain) in &subscriber.order {
                 let [published] = self.messages[*content].published.as_slice() else { continue };
+                let topic = &self.messages[*content].topic;
                 if *dup
                     || *retain
+                    || shared.iter().any(|filter| matches(filter, topic))
                     || published.will
                     || published.repeated
                     || published.retain
