@@ -18,8 +18,9 @@ struct Open {
     link: Link,
     /// PUBREL has come for it, so the broker knows PUBREC.
     released: bool,
-    /// The Subscription Identifiers that it has now, and those that it had before, one after the other.
-    identifiers: Vec<u32>,
+    /// The Subscription Identifiers that it has now, once a client of 5.0 got it, and those that it had before, one
+    /// after the other.
+    identifiers: Option<Vec<u32>>,
     earlier: Vec<Vec<u32>>,
 }
 
@@ -232,8 +233,13 @@ impl Deliveries {
             if let Some(open) = session.open.get_mut(&id) {
                 open.link = on.link;
                 open.fingerprint = fingerprint;
-                let now = subscription_identifiers(publish);
-                if same && open.identifiers != now {
+                // Before 5.0 there are none to send.
+                let now = v5.then(|| subscription_identifiers(publish));
+                if same
+                    && let Some(now) = now
+                    && let Some(before) = open.identifiers.replace(now.clone())
+                    && before != now
+                {
                     if open.earlier.contains(&now) {
                         out.violation(
                             BY,
@@ -243,7 +249,7 @@ impl Deliveries {
                             vec![open.event, event],
                         );
                     }
-                    open.earlier.push(std::mem::replace(&mut open.identifiers, now));
+                    open.earlier.push(before);
                 }
             }
         } else {
@@ -265,7 +271,7 @@ impl Deliveries {
                 event,
                 link: on.link,
                 released: false,
-                identifiers: subscription_identifiers(publish),
+                identifiers: v5.then(|| subscription_identifiers(publish)),
                 earlier: Vec::new(),
             };
             session.open.insert(id, open);

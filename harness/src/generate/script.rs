@@ -560,6 +560,10 @@ impl<C: Choices> Script<'_, C> {
         }
         (who.to_broker, who.to_client) = *self.choices.pick(&[(true, true), (false, true), (true, false)]);
         who.apart = 0;
+        // Where packets are delayed, nobody can tell how long the steps take that come now: a Keep Alive may run out.
+        if self.within.is_some() && who.line == Line::Up {
+            who.line = Line::Open;
+        }
         let ends = LinkEnds { client: at, to_broker: who.to_broker, to_client: who.to_client };
         self.push(Action::Partition(ends));
     }
