@@ -186,7 +186,8 @@ impl<C: Choices> Script<'_, C> {
             change.jitter = Some(Duration::from_millis(self.choices.range(0, 40).into()));
         }
         if features.loss {
-            change.loss = Some(self.choices.range(1, 15) * 10);
+            // More, and in some scenario CONNECT would be lost so often that the broker gives the connection up.
+            change.loss = Some(self.choices.range(1, 5) * 10);
         }
         // A packet in many pieces, each of which may be lost, takes longer than anybody waits.
         if features.split && !features.loss {
