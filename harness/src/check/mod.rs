@@ -8,7 +8,8 @@
 //! * [`connection`]: CONNACK first and once, session present, nothing after the end.
 //! * [`answers`]: acknowledgements belong to requests.
 //! * [`deliveries`]: identifiers, DUP, re-sending, PUBREL, flow control.
-//! * [`messages`]: lost, duplicated, phantom, reordered; QoS and RETAIN of deliveries.
+//! * [`messages`]: lost, duplicated, phantom, reordered; what a delivery carries; wills and retained messages that
+//!   are owed, one copy for a shared subscription.
 //! * [`websocket`]: binary frames, and the subprotocol.
 //!
 //! [`judged`] says of which statements a run spoke.

@@ -19,7 +19,7 @@ use crate::scenario::{Scenario, scenario_name, write};
 use crate::session::{Stopwatch, case_seed, session_seed};
 use crate::text::parse_duration;
 
-use super::interrupt::{INTERRUPTED, listen_to_signals};
+use super::interrupt::{INCONCLUSIVE, listen_to_signals};
 use super::run::{config, quoted, settings};
 use super::{HARNESS, SUITE, USAGE, complain, default_jobs, print};
 
@@ -167,7 +167,7 @@ fn here(arguments: &ExploreArguments, (from, to): (u64, u64), broker: &Broker) -
         print("the exploration was interrupted: the results are partial");
     }
     match code(&results) {
-        0 if interrupted => INTERRUPTED,
+        0 if interrupted => INCONCLUSIVE,
         code => code,
     }
 }
@@ -209,7 +209,7 @@ fn shard(arguments: &ExploreArguments, folder: &Path, (from, to): (u64, u64), br
     let (sum, interrupted) = sweep(arguments, seeds, true, &broker.config);
     if interrupted {
         complain("interrupted: nothing was written; run the shard again");
-        return INTERRUPTED;
+        return INCONCLUSIVE;
     }
     let results = Results::new(&sum, |seed, key| is_confirmed(seed, key, &broker.config));
     let file = ShardFile { exploration, shard, results };
@@ -318,7 +318,7 @@ fn code(results: &Results) -> u8 {
     if results.findings.iter().any(|group| group.confirmed_in_sim) {
         1
     } else if !results.findings.is_empty() || results.unfinished > 0 {
-        INTERRUPTED
+        INCONCLUSIVE
     } else {
         0
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Exit code of what was interrupted.
-pub const INTERRUPTED: u8 = 4;
+/// Exit code where nothing failed and not everything was answered: also of what was interrupted.
+pub const INCONCLUSIVE: u8 = 4;
 
 /// A flag that the first signal sets; the second ends the process.
 pub fn listen_to_signals() -> Arc<AtomicBool> {
@@ -19,7 +19,7 @@ pub fn listen_to_signals() -> Arc<AtomicBool> {
             let _ = ready.send(());
             while interrupts.recv().await.is_some() {
                 if set.swap(true, Ordering::Relaxed) {
-                    std::process::exit(i32::from(INTERRUPTED));
+                    std::process::exit(i32::from(INCONCLUSIVE));
                 }
             }
         });

@@ -18,7 +18,7 @@ use crate::shrink::{Progress, Shrunk, Trial, Wanted};
 use crate::text::{SourceText, parse_duration};
 use crate::verdict::{Finding, Weight};
 
-use super::interrupt::{INTERRUPTED, listen_to_signals};
+use super::interrupt::{INCONCLUSIVE, listen_to_signals};
 use super::run::{config, quoted, settings};
 use super::{HARNESS, SUITE, SuiteArguments, USAGE, complain, load, protocol};
 
@@ -164,7 +164,7 @@ fn attempt(arguments: &ShrinkArguments) -> Result<u8, Refused> {
         count(found.scenario.clients.len(), "client"),
         shrunk.attempts
     ));
-    Ok(if interrupted { INTERRUPTED } else { 0 })
+    Ok(if interrupted { INCONCLUSIVE } else { 0 })
 }
 
 /// What the arguments name: scenarios in the order of the file, and the broker.
