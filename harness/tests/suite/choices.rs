@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::Path;
 
 use assay::requirement::{MEASURED_VALUE, choice, rulings};
 use assay::scenario::{Suite, WorldKind};
@@ -11,15 +10,10 @@ use assay::session::{Job, Selection, jobs, run_simulated};
 use assay::verdict::Verdict;
 use reference_broker::core::{Config, variants};
 
+use super::suite;
+
 /// Values by choice and version.
 type Seen = BTreeMap<(String, String), BTreeSet<String>>;
-
-fn suite() -> Suite {
-    match Suite::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios"), &[]) {
-        Ok(suite) => suite,
-        Err(error) => panic!("{error}"),
-    }
-}
 
 /// The cases that record something.
 fn recording(suite: &Suite) -> Vec<Job<'_>> {
