@@ -200,7 +200,7 @@ impl Coverage {
 }
 
 /// Chapter and section, two numbers of "3.1.2.10 Keep Alive".
-fn chapter(section: &str) -> Vec<u32> {
+pub fn chapter(section: &str) -> Vec<u32> {
     let number = section.split([' ', ',']).next().unwrap_or_default();
     number.split('.').map_while(|part| part.parse().ok()).take(2).collect()
 }

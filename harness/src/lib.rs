@@ -3,6 +3,7 @@
 //! It replays scenarios against a broker, in a simulated network or over real sockets, records everything
 //! that happened, and judges the record by the numbered statements of the MQTT 3.1.1 and 5.0 standards.
 
+pub mod baseline;
 pub mod check;
 pub mod cli;
 pub mod client;

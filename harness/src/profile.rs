@@ -83,6 +83,8 @@ impl Start {
 pub struct Profile {
     /// Its name.
     pub name: String,
+    /// The text that it was read from.
+    pub text: String,
     /// Names of packages that have it, for people.
     pub install: Vec<String>,
     /// A command that prints its version.
@@ -431,6 +433,7 @@ impl Reader<'_> {
         let tolerance = self.duration(root.get("tolerance"), Duration::from_millis(500));
         Some(Profile {
             name: name?,
+            text: self.document.source.text.clone(),
             install,
             version_command,
             start: start?,

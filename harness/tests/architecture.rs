@@ -25,6 +25,7 @@ const ORDER: &[&str] = &[
     "coverage",
     "evidence",
     "report",
+    "baseline",
     "cli",
 ];
 

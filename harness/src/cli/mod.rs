@@ -3,14 +3,17 @@
 //! Exit codes: 0 all passed; 1 something failed; 2 bad usage, scenario or profile, or a broker that cannot be
 //! reached or started; 3 the harness failed; 4 nothing failed but something was inconclusive.
 
+mod baseline;
 mod coverage;
 mod discover;
 mod explain;
 mod explore;
 mod interrupt;
+mod play;
 mod prove;
 mod replay;
 mod run;
+mod serve;
 mod shrink;
 
 use std::io::IsTerminal;
@@ -54,6 +57,10 @@ enum Command {
     Explore(explore::ExploreArguments),
     /// The shards of an exploration: one result
     Merge(explore::MergeArguments),
+    /// The known deviations of a broker, from a run
+    Baseline(baseline::BaselineArguments),
+    /// What changed between two runs
+    Compare(baseline::CompareArguments),
     /// Which statements of the standards the suite judges, by which scenarios, and which not
     Coverage(coverage::CoverageArguments),
     /// The suite against every defect and variant of the reference broker: the kill matrix
@@ -62,15 +69,28 @@ enum Command {
     List(explain::ListArguments),
     /// A statement, its rulings, and the scenarios that judge it
     Explain(explain::ExplainArguments),
-    /// The JSON Schema of scenario files, for editors
-    Schema,
+    /// A JSON Schema: of scenario files, for editors, or of a result
+    Schema {
+        /// What it describes
+        #[arg(default_value = "scenario")]
+        what: Described,
+    },
     /// The reference broker on real sockets
-    Serve(run::ServeArguments),
+    Serve(serve::ServeArguments),
     /// Completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What a JSON Schema describes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Described {
+    /// A scenario file
+    Scenario,
+    /// The result of a run, as `--format json=FILE` writes it
+    Report,
 }
 
 /// Where scenarios come from.
@@ -182,15 +202,21 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
         Command::Merge(arguments) => explore::merge(&arguments),
+        Command::Baseline(arguments) => baseline::baseline(&arguments),
+        Command::Compare(arguments) => baseline::compare(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::List(arguments) => explain::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Schema => {
-            print(&format!("{:#}", crate::scenario::schema()));
+        Command::Schema { what } => {
+            let schema = match what {
+                Described::Scenario => crate::scenario::schema(),
+                Described::Report => schemars::schema_for!(crate::report::json::RunResult).to_value(),
+            };
+            print(&format!("{schema:#}"));
             0
         }
-        Command::Serve(arguments) => run::serve(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "assay", &mut std::io::stdout());
             0
@@ -203,6 +229,12 @@ pub fn main() -> ExitCode {
 fn print(text: &str) {
     use std::io::Write;
     let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// A line on standard output as it is, for programs that read it.
+fn println(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// How many threads, if nobody says.

@@ -132,10 +132,10 @@ fn difference(plan: &Plan, evidence: &Evidence, outcome: &Outcome) -> String {
     let at = then
         .iter()
         .zip(&now)
-        .position(|(then, now)| then.at != now.at || then.text != now.text)
+        .position(|(then, now)| then.at != now.at || then.what != now.what)
         .unwrap_or(then.len().min(now.len()));
     let show = |lines: &[timeline::Line]| match lines.get(at) {
-        Some(line) => format!("{}  {}", line.at, line.text),
+        Some(line) => format!("{}  {}", line.at, line.what),
         None => "nothing: it ends here".into(),
     };
     format!(

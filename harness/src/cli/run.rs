@@ -1,28 +1,28 @@
-//! `assay run` and `assay serve`.
+//! `assay run`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use reference_broker::core::Config;
-use reference_broker::shell::Addresses;
 
-use crate::check::check;
-use crate::evidence::{Evidence, FORMAT, Header, random_name};
-use crate::history::Digest;
+use crate::baseline::today;
 use crate::profile::Profile;
 use crate::report::capability::{brief, contradiction};
-use crate::report::console::{Tally, choices, failure, line};
-use crate::report::json::{self, RunResult, SCHEMA, Summary};
-use crate::report::packet::summary;
-use crate::scenario::{PlanOptions, WorldKind};
-use crate::session::{Job, Outcome, Stopwatch, jobs, run_simulated, simulated_options};
-use crate::verdict::{Verdict, verdict_of};
-use crate::world::live::{Discovered, LiveCase, LiveOptions, LiveOutcome, Target};
+use crate::report::console::{choices, gate};
+use crate::report::github::annotations;
+use crate::report::json::{CaseResult, RunResult};
+use crate::report::markdown::markdown;
+use crate::report::{Format, write};
+use crate::scenario::WorldKind;
+use crate::session::jobs;
+use crate::text::nearest;
+use crate::world::live::{Discovered, Target};
 
-use super::{HARNESS, SuiteArguments, USAGE, complain, default_jobs, load, print, world};
+use super::baseline::read as read_baseline;
+use super::interrupt::INCONCLUSIVE;
+use super::play::{Keep, Played, Request, play};
+use super::{HARNESS, SuiteArguments, USAGE, complain, load, print, println, world};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -47,9 +47,18 @@ pub struct RunArguments {
     /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 128]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// `console`, or `json=FILE` (repeatable)
+    /// `console`, or `FORMAT=FILE` with json, junit, markdown, html or badge (repeatable)
     #[arg(long, value_name = "FORMAT=FILE")]
     format: Vec<String>,
+    /// Folder for a report in every format
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Known deviations of the broker: what is listed there is shown and is not red
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Annotations for GitHub Actions on standard output, and the summary of the job
+    #[arg(long)]
+    github: bool,
     /// Folder for the evidence of what does not pass
     #[arg(long, value_name = "DIR", default_value = ".assay")]
     evidence: PathBuf,
@@ -97,216 +106,19 @@ pub(super) fn settings(list: &[String]) -> Result<Vec<(String, String)>, String>
         .collect()
 }
 
-/// Everything that is shown and kept while a run goes on.
-struct Sink<'a> {
-    jobs: &'a [Job<'a>],
-    arguments: &'a RunArguments,
-    world: WorldKind,
-    broker: String,
-    settings: Vec<(String, String)>,
-    tally: Tally,
-    results: Vec<json::CaseResult>,
-    digests: Vec<Digest>,
-    bar: ProgressBar,
-    discovered: Option<Discovered>,
-    error: Option<String>,
-}
-
-impl Sink<'_> {
-    fn take(&mut self, outcome: &Outcome, options: &PlanOptions) {
-        let job = &self.jobs[outcome.index];
-        self.tally.count(&job.scenario.name, outcome.verdict, &outcome.reason);
-        self.digests.push(outcome.digest);
-        self.results.push(json::case(job, outcome));
-        let kept = self.arguments.keep_all || !matches!(outcome.verdict, Verdict::Pass | Verdict::Skipped);
-        let mut replay = self.command(job);
-        if kept && outcome.plan.is_some() {
-            let path = self.arguments.evidence.join(evidence_name(job));
-            let evidence = Evidence::new(
-                self.header(job, options),
-                outcome.history.clone(),
-                outcome.verdict,
-                outcome.findings.clone(),
-            );
-            match evidence.write(&path) {
-                Ok(()) => replay = format!("assay replay {}", quoted(&path.display().to_string())),
-                Err(error) => self.error = Some(format!("cannot write {}: {error}", path.display())),
-            }
-        }
-        self.bar.suspend(|| {
-            if !matches!(outcome.verdict, Verdict::Pass | Verdict::Skipped) {
-                print(&failure(outcome, &replay));
-            } else if self.arguments.verbose {
-                print(&line(outcome, &job.scenario.full_name(), job.version.name()));
-            }
-        });
-        self.bar.inc(1);
-        let failed = self.tally.of(Verdict::Fail) + self.tally.of(Verdict::Error);
-        if failed > 0 {
-            self.bar.set_message(format!("{failed} failed"));
-        }
-    }
-
-    /// The command that plays this case again.
-    fn command(&self, job: &Job<'_>) -> String {
-        let mut command = format!(
-            "assay run {} --protocol {} --world {} --seed {}",
-            quoted(&job.scenario.full_name()),
-            job.version,
-            self.world,
-            self.arguments.seed
-        );
-        if let Some(profile) = &self.arguments.profile {
-            command.push_str(&format!(" --profile {}", quoted(profile)));
-        }
-        if let Some(broker) = &self.arguments.broker {
-            command.push_str(&format!(" --broker {}", quoted(broker)));
-        }
-        if let Some(websocket) = &self.arguments.websocket {
-            command.push_str(&format!(" --websocket {}", quoted(websocket)));
-        }
-        if self.arguments.no_discovery {
-            command.push_str(" --no-discovery");
-        }
-        if let Some(defect) = &self.arguments.defect {
-            command.push_str(&format!(" --defect {defect}"));
-        }
-        for setting in &self.arguments.set {
-            command.push_str(&format!(" --set {}", quoted(setting)));
-        }
-        command
-    }
-
-    fn header(&self, job: &Job<'_>, options: &PlanOptions) -> Header {
-        Header {
-            assay_evidence: FORMAT,
-            tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
-            world: self.world.name().into(),
-            broker: self.broker.clone(),
-            scenario: job.scenario.name.clone(),
-            case: job.scenario.case.clone(),
-            protocol: job.version.to_string(),
-            seed: job.seed,
-            random: random_name(),
-            settings: self.settings.clone(),
-            defect: self.arguments.defect.clone(),
-            tolerance_us: options.tolerance.as_micros() as u64,
-            topic_prefix: options.topic_prefix.clone(),
-            client_id_prefix: options.client_id_prefix.clone(),
-            command: self.command(job),
-            file: job.source.name.clone(),
-            text: job.source.text.clone(),
-        }
-    }
-
-    /// Summary, files, exit code.
-    fn finish(mut self, partial: bool, seconds: f64) -> u8 {
-        self.bar.finish_and_clear();
-        // Side by side in the live world cases end in any order; files have that of the suite.
-        let order = |result: &json::CaseResult| {
-            self.jobs.iter().position(|job| {
-                job.scenario.name == result.scenario
-                    && job.scenario.case == result.case
-                    && job.version.name() == result.protocol
-            })
-        };
-        if self.world == WorldKind::Live {
-            self.results.sort_by_key(order);
-        }
-        let digest = Digest::over(self.digests.iter().copied());
-        let mut summary = Summary::default();
-        for result in &self.results {
-            summary.count(result.verdict);
-        }
-        let discovered = self.discovered.unwrap_or_default();
-        let contradictions = discovered.contradictions();
-        let contradicted = discovered.fails();
-        let brief =
-            (self.arguments.verbose && !discovered.capabilities.is_empty()).then(|| brief(&discovered));
-        let shown: Vec<String> = contradictions.iter().map(contradiction).collect();
-        let result = RunResult {
-            schema: SCHEMA.into(),
-            tool: concat!("assay ", env!("CARGO_PKG_VERSION")).into(),
-            world: self.world.name().into(),
-            broker: self.broker.clone(),
-            seed: self.arguments.seed,
-            // Real time is part of what happens over real sockets: nothing there can be compared by a digest.
-            digest: if self.world == WorldKind::Live { String::new() } else { digest.to_string() },
-            partial,
-            summary,
-            capabilities: discovered.capabilities,
-            facts: discovered.facts,
-            contradictions,
-            choices: json::choices(&self.results),
-            results: self.results,
-        };
-        for format in &self.arguments.format {
-            if let Some(("json", path)) = format.split_once('=')
-                && let Err(error) =
-                    std::fs::write(path, serde_json::to_string_pretty(&result).unwrap_or_default())
-            {
-                self.error = Some(format!("cannot write {path}: {error}"));
-            }
-        }
-        for line in brief.iter().chain(&shown) {
-            print(line);
-        }
-        print(self.tally.summary().trim_end());
-        if contradicted {
-            print("a capability that the broker is said to have is not there or does not work: see above");
-        }
-        if self.arguments.choices || self.arguments.verbose {
-            print(choices(&result.choices).trim_end());
-        }
-        if self.world == WorldKind::Live {
-            print(&format!("{} world, {}, {seconds:.1} s", self.world, self.broker));
-        } else {
-            print(&format!(
-                "{} world, {}, seed {}, run digest {digest}, {seconds:.1} s",
-                self.world, self.broker, self.arguments.seed
-            ));
-        }
-        if partial {
-            print("the run was interrupted: the results are partial");
-        }
-        if let Some(error) = self.error {
-            complain(&format!("error: {error}"));
-            return HARNESS;
-        }
-        let code = self.tally.exit_code();
-        if contradicted && code != HARNESS {
-            return 1;
-        }
-        if partial && code == 0 { 4 } else { code }
-    }
-}
-
 /// `assay run`
 pub fn run(arguments: &RunArguments) -> u8 {
-    for format in &arguments.format {
-        if format != "console"
-            && format.split_once('=').is_none_or(|(kind, path)| kind != "json" || path.is_empty())
-        {
-            complain(&format!("error: `{format}`: expected console or json=FILE"));
+    let outputs = match outputs(arguments) {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            complain(&format!("error: {error}"));
             return USAGE;
         }
-    }
+    };
     let external = arguments.profile.is_some() || arguments.broker.is_some();
-    let kind = arguments.world.unwrap_or(if external { WorldKind::Live } else { WorldKind::Sim });
-    if external && kind != WorldKind::Live {
-        complain(&format!("error: --profile and --broker mean the live world, not {kind}"));
-        return USAGE;
-    }
-    if !external && kind == WorldKind::Live {
-        complain(
-            "error: the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there",
-        );
-        return USAGE;
-    }
-    if external && (arguments.defect.is_some() || !arguments.set.is_empty()) {
-        complain(
-            "error: --defect and --set are for the embedded reference broker; give them to `assay serve` in the live world",
-        );
+    let world = arguments.world.unwrap_or(if external { WorldKind::Live } else { WorldKind::Sim });
+    if let Some(error) = contradiction_of(arguments, external, world) {
+        complain(&format!("error: {error}"));
         return USAGE;
     }
     let settings = match settings(&arguments.set) {
@@ -333,38 +145,242 @@ pub fn run(arguments: &RunArguments) -> u8 {
         complain("error: no scenario is left: nothing judges that in this version");
         return USAGE;
     }
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(jobs.len() as u64)
-    } else {
-        ProgressBar::hidden()
+    let baseline = match arguments.baseline.as_deref().map(|path| read_baseline(path, &arguments.suite)) {
+        Some(Ok(baseline)) => Some(baseline),
+        Some(Err(error)) => {
+            complain(&error);
+            return USAGE;
+        }
+        None => None,
     };
-    bar.set_style(
-        ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {elapsed}  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    let watch = Stopwatch::start();
-    let mut sink = Sink {
+    let target = match external {
+        true => {
+            match target(
+                arguments.profile.as_deref(),
+                arguments.broker.as_deref(),
+                arguments.websocket.as_deref(),
+            ) {
+                Ok(target) => Some(target),
+                Err(code) => return code,
+            }
+        }
+        false => None,
+    };
+    let broker_arguments = broker_arguments(arguments);
+    let played = play(&Request {
         jobs: &jobs,
-        arguments,
-        world: kind,
-        broker: concat!("reference broker ", env!("CARGO_PKG_VERSION")).into(),
+        world,
+        target,
+        config,
+        seed: arguments.seed,
+        threads: arguments.jobs,
         settings,
-        tally: Tally::default(),
-        results: Vec::new(),
-        digests: Vec::new(),
-        bar,
-        discovered: None,
-        error: None,
-    };
-    if kind == WorldKind::Live {
-        return live(sink, &watch);
-    }
-    let (options, _) = simulated_options(kind);
-    run_simulated(&jobs, kind, &config, arguments.jobs.unwrap_or_else(default_jobs), &mut |outcome| {
-        sink.take(&outcome, &options);
-        true
+        defect: arguments.defect.clone(),
+        evidence: arguments.evidence.clone(),
+        keep: if arguments.keep_all { Keep::All } else { Keep::Failures },
+        ending: "jsonl",
+        max_wait: Duration::from_secs(arguments.max_wait),
+        discovery: !arguments.no_discovery,
+        logs: None,
+        verbose: arguments.verbose,
+        quiet: false,
+        command: whole_command(arguments, world, &broker_arguments),
+        broker_arguments,
     });
-    sink.finish(false, watch.elapsed().as_secs_f64())
+    let mut played = match played {
+        Ok(played) => played,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return USAGE;
+        }
+    };
+    if let Some(baseline) = &baseline {
+        baseline.apply(&mut played.result, today());
+    }
+    conclude(arguments, played, &outputs)
+}
+
+/// What cannot be meant.
+fn contradiction_of(arguments: &RunArguments, external: bool, world: WorldKind) -> Option<String> {
+    if external && world != WorldKind::Live {
+        return Some(format!("--profile and --broker mean the live world, not {world}"));
+    }
+    if !external && world == WorldKind::Live {
+        return Some(
+            "the live world needs a broker: --profile FILE starts one, --broker mqtt://host:port uses one that is there"
+                .into(),
+        );
+    }
+    if external && (arguments.defect.is_some() || !arguments.set.is_empty()) {
+        return Some(
+            "--defect and --set are for the embedded reference broker; give them to `assay serve` in the live world"
+                .into(),
+        );
+    }
+    None
+}
+
+/// The reports that are asked for.
+fn outputs(arguments: &RunArguments) -> Result<Vec<(Format, PathBuf)>, String> {
+    let mut outputs = Vec::new();
+    for text in &arguments.format {
+        if text == "console" {
+            continue;
+        }
+        let (kind, path) = text.split_once('=').unwrap_or((text, ""));
+        let format = Format::from_name(kind).ok_or_else(|| {
+            let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+            match nearest(kind, names.iter().copied()) {
+                Some(near) => format!("`{kind}` is no format; did you mean `{near}`?"),
+                None => format!("`{kind}` is no format; there are console, {}", names.join(", ")),
+            }
+        })?;
+        if path.is_empty() {
+            return Err(format!("`{text}`: expected {kind}=FILE"));
+        }
+        outputs.push((format, PathBuf::from(path)));
+    }
+    if let Some(folder) = &arguments.report {
+        outputs.extend(Format::ALL.iter().map(|format| (*format, folder.join(format.file()))));
+    }
+    Ok(outputs)
+}
+
+/// The arguments that name the broker.
+fn broker_arguments(arguments: &RunArguments) -> String {
+    let mut out = String::new();
+    let named =
+        [("profile", &arguments.profile), ("broker", &arguments.broker), ("websocket", &arguments.websocket)];
+    for (name, value) in named {
+        if let Some(value) = value {
+            out.push_str(&format!(" --{name} {}", quoted(value)));
+        }
+    }
+    if arguments.no_discovery {
+        out.push_str(" --no-discovery");
+    }
+    if let Some(defect) = &arguments.defect {
+        out.push_str(&format!(" --defect {defect}"));
+    }
+    for setting in &arguments.set {
+        out.push_str(&format!(" --set {}", quoted(setting)));
+    }
+    out
+}
+
+/// The command that runs all of it again.
+fn whole_command(arguments: &RunArguments, world: WorldKind, broker: &str) -> String {
+    let mut out = String::from("assay run");
+    for scenario in &arguments.suite.scenarios {
+        out.push_str(&format!(" {}", quoted(scenario)));
+    }
+    if let Some(suite) = &arguments.suite.suite {
+        out.push_str(&format!(" --suite {}", quoted(&suite.display().to_string())));
+    }
+    for version in &arguments.suite.protocol {
+        out.push_str(&format!(" --protocol {version}"));
+    }
+    for id in &arguments.suite.requirement {
+        out.push_str(&format!(" --requirement {id}"));
+    }
+    format!("{out} --world {world} --seed {}{broker}", arguments.seed)
+}
+
+/// Summary, files, exit code.
+fn conclude(arguments: &RunArguments, played: Played, outputs: &[(Format, PathBuf)]) -> u8 {
+    let Played { result, tally, contradicted, mut error, logs } = played;
+    for (format, path) in outputs {
+        if let Err(problem) = write(*format, &result, path) {
+            error = Some(format!("cannot write {}: {problem}", path.display()));
+        }
+    }
+    if arguments.github {
+        github(&result, &mut error);
+    }
+    let discovered =
+        Discovered { capabilities: result.capabilities.clone(), facts: result.facts.clone() };
+    if arguments.verbose && !discovered.capabilities.is_empty() {
+        print(&brief(&discovered));
+    }
+    for one in &result.contradictions {
+        print(&contradiction(one));
+    }
+    print(tally.summary().trim_end());
+    if contradicted {
+        print("a capability that the broker is said to have is not there or does not work: see above");
+    }
+    if result.baseline.is_some() {
+        print(gate(&result).trim_end());
+    }
+    if arguments.choices || arguments.verbose {
+        print(choices(&result.choices).trim_end());
+    }
+    let seconds = result.took_ms / 1000.0;
+    if result.world == WorldKind::Live.name() {
+        print(&format!("{} world, {}, {seconds:.1} s", result.world, result.broker));
+    } else {
+        let digest = &result.digest;
+        print(&format!(
+            "{} world, {}, seed {}, run digest {digest}, {seconds:.1} s",
+            result.world, result.broker, result.seed
+        ));
+    }
+    if result.partial {
+        print("the run was interrupted: the results are partial");
+    }
+    if let Some(lost) = &result.lost {
+        complain(&format!("error: {lost}"));
+    }
+    for crash in &result.unexplained {
+        let cases = crash.cases.join(", ");
+        complain(&format!("warning: the broker died during {cases} and did not do it again"));
+    }
+    if let Some(logs) = logs {
+        print(&format!("the broker's output: {}", logs.display()));
+    }
+    if let Some(error) = error {
+        complain(&format!("error: {error}"));
+        return HARNESS;
+    }
+    let mut code = if result.baseline.is_some() { gate_code(&result) } else { tally.exit_code() };
+    if contradicted && code != HARNESS {
+        code = 1;
+    }
+    if result.lost.is_some() && code != 1 && code != HARNESS {
+        return USAGE;
+    }
+    if result.partial && code == 0 { INCONCLUSIVE } else { code }
+}
+
+/// The exit code of a run that has a baseline.
+fn gate_code(result: &RunResult) -> u8 {
+    let counts = &result.summary;
+    if counts.error > 0 {
+        HARNESS
+    } else if result.results.iter().any(CaseResult::is_red) {
+        1
+    } else if counts.inconclusive > 0 || counts.pass + counts.fail == 0 {
+        INCONCLUSIVE
+    } else {
+        0
+    }
+}
+
+/// What a job of GitHub Actions shows: annotations, and a summary where the runner says it wants one.
+fn github(result: &RunResult, error: &mut Option<String>) {
+    for line in annotations(result) {
+        // Colours would hide the commands from the runner.
+        println(&line);
+    }
+    // The environment of a job tells where its summary goes.
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") {
+        use std::io::Write;
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(markdown(result).as_bytes()));
+        if let Err(problem) = written {
+            *error = Some(format!("cannot write {}: {problem}", path.display()));
+        }
+    }
 }
 
 /// The broker that the arguments name, or what is wrong with them.
@@ -391,117 +407,6 @@ pub(super) fn target(
         complain(&format!("error: {error}"));
         USAGE
     })
-}
-
-/// The live world: a broker that a profile starts, or one that is there.
-fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
-    let arguments = sink.arguments;
-    let target = match target(
-        arguments.profile.as_deref(),
-        arguments.broker.as_deref(),
-        arguments.websocket.as_deref(),
-    ) {
-        Ok(target) => target,
-        Err(code) => return code,
-    };
-    let cases = sink
-        .jobs
-        .iter()
-        .map(|job| LiveCase {
-            index: job.index,
-            scenario: job.scenario.clone(),
-            version: job.version,
-            seed: job.seed,
-        })
-        .collect();
-    let defaults = LiveOptions::default();
-    let options = LiveOptions {
-        jobs: arguments.jobs.unwrap_or(defaults.jobs),
-        brokers: arguments.jobs.unwrap_or(defaults.brokers).min(defaults.brokers),
-        nonce: nonce(),
-        max_wait: Duration::from_secs(arguments.max_wait),
-        discovery: !arguments.no_discovery,
-        judge: &|plan, played| verdict_of(&check(plan, &played.history)),
-        ..defaults
-    };
-    let result = crate::world::live::run(&target, cases, &options, &mut |found| {
-        let verdict = found.verdict();
-        let reason = live_reason(&found);
-        let options = PlanOptions {
-            tolerance: found.plan.tolerance,
-            topic_prefix: found.plan.options.topic_prefix.clone(),
-            client_id_prefix: found.plan.options.client_id_prefix.clone(),
-            websocket: found.plan.options.websocket.clone(),
-        };
-        let mut outcome = match found.played {
-            Some(played) => Outcome::judged(found.index, found.plan, played.history, found.real),
-            None => Outcome::skipped(found.index, String::new()),
-        };
-        outcome.verdict = verdict;
-        if let Some(reason) = reason {
-            outcome.reason = reason;
-        }
-        sink.take(&outcome, &options);
-        if let Some(crash) = &found.crash {
-            let packet =
-                crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
-            let client = crash.client.as_deref().unwrap_or("nobody");
-            let log =
-                crash.log.iter().rev().take(12).rev().map(|line| format!("  │ {line}")).collect::<Vec<_>>();
-            sink.bar.suspend(|| {
-                print(&format!(
-                    "the broker died after {client} had sent {packet}; the last lines of its output:\n{}\n",
-                    log.join("\n")
-                ));
-            });
-        }
-    });
-    match result {
-        Ok(done) => {
-            if !done.broker.is_empty() {
-                sink.broker = done.broker;
-            }
-            sink.discovered = done.discovered;
-            if let Some(lost) = &done.lost {
-                complain(&format!("error: {lost}"));
-            }
-            for crash in &done.unexplained {
-                complain(&format!(
-                    "warning: the broker died during {} and did not do it again",
-                    crash.cases.join(", ")
-                ));
-            }
-            let unreachable = done.lost.is_some();
-            let code = sink.finish(done.interrupted, watch.elapsed().as_secs_f64());
-            if let Some(logs) = done.logs {
-                print(&format!("the broker's output: {}", logs.display()));
-            }
-            if unreachable && code != 1 && code != HARNESS { USAGE } else { code }
-        }
-        Err(error) => {
-            sink.bar.finish_and_clear();
-            complain(&format!("error: {error}"));
-            USAGE
-        }
-    }
-}
-
-/// Why an outcome of the live world is what it is, where its findings do not say it.
-fn live_reason(found: &LiveOutcome) -> Option<String> {
-    if let Some(reason) = found.skipped.as_ref().or(found.unanswered.as_ref()) {
-        return Some(reason.clone());
-    }
-    if let Some((failed, runs)) = found.flaky() {
-        return Some(format!("flaky: it failed in {failed} of {runs} runs"));
-    }
-    if let Some(crash) = &found.crash {
-        let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();
-        return Some(format!(
-            "the broker died after {} had sent {packet}",
-            crash.client.as_deref().unwrap_or("nobody")
-        ));
-    }
-    None
 }
 
 /// Makes topics and Client Identifiers of a live run its own: brokers remember.
@@ -531,6 +436,9 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         seed: 1,
         jobs: None,
         format: Vec::new(),
+        report: None,
+        baseline: None,
+        github: false,
         evidence: PathBuf::from(".assay"),
         keep_all: false,
         defect: None,
@@ -542,84 +450,9 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
     })
 }
 
-/// A file name for a case.
-fn evidence_name(job: &Job<'_>) -> String {
-    let name: String = format!("{}.{}", job.scenario.full_name(), job.version)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' })
-        .collect();
-    // Names that differ only in what a file name cannot hold stay apart by the seed of the case.
-    format!("{}.{:08x}.jsonl", name.chars().take(120).collect::<String>(), job.seed as u32)
-}
-
 /// A word of a shell command.
 pub(super) fn quoted(word: &str) -> String {
     let plain =
         word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '='));
     if plain && !word.is_empty() { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-/// Arguments of `serve`.
-#[derive(Debug, Args)]
-pub struct ServeArguments {
-    /// Where to listen; port 0 takes a free one (repeatable)
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:1883")]
-    listen: Vec<String>,
-    /// Where to listen for MQTT over WebSocket, at any path (repeatable)
-    #[arg(long, value_name = "HOST:PORT")]
-    listen_websocket: Vec<String>,
-    /// A setting of the broker (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Switch on a defect
-    #[arg(long, value_name = "ID")]
-    defect: Option<String>,
-    /// Seed for the identifiers that the broker assigns
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print the settings that `--set` knows
-    #[arg(long)]
-    list_settings: bool,
-    /// Print the defects that `--defect` knows
-    #[arg(long)]
-    list_defects: bool,
-}
-
-/// `assay serve`
-pub fn serve(arguments: &ServeArguments) -> u8 {
-    if arguments.list_settings {
-        for key in Config::KEYS {
-            print(&format!("{:<34} {}", key.name, key.what));
-        }
-    }
-    if arguments.list_defects {
-        for defect in reference_broker::core::defects::all() {
-            print(&format!("{:<40} {}", defect.id, defect.what));
-        }
-    }
-    if arguments.list_settings || arguments.list_defects {
-        return 0;
-    }
-    let config = settings(&arguments.set).and_then(|settings| config(arguments.defect.as_deref(), &settings));
-    let config = match config {
-        Ok(config) => config,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return USAGE;
-        }
-    };
-    let addresses =
-        Addresses { plain: arguments.listen.clone(), websocket: arguments.listen_websocket.clone() };
-    let result = reference_broker::shell::run(config, arguments.seed, &addresses, |addresses| {
-        for address in addresses.lines() {
-            print(&format!("listening on {address}"));
-        }
-    });
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            USAGE
-        }
-    }
 }

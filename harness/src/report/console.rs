@@ -10,7 +10,7 @@ use crate::session::Outcome;
 use crate::text::format_duration;
 use crate::verdict::{Finding, Verdict, Weight};
 
-use super::json::{ChoiceRow, ChoiceValue};
+use super::json::{ChoiceRow, ChoiceValue, DeviationState, RunResult};
 use super::timeline;
 
 const BOLD: Style = Style::new().bold();
@@ -209,4 +209,31 @@ pub fn line(outcome: &Outcome, name: &str, version: &str) -> String {
         outcome.verdict.name(),
         format_duration(std::time::Duration::from_millis(outcome.virtual_time.as_millis() as u64))
     )
+}
+
+/// What a baseline says of a run: what is known, and what is to be done.
+pub fn gate(result: &RunResult) -> String {
+    let mut out = String::new();
+    let Some(baseline) = &result.baseline else { return out };
+    for case in &result.results {
+        let Some(deviation) = &case.deviation else { continue };
+        if deviation.state != DeviationState::Known {
+            let _ = writeln!(out, "{RED}{}{RED:#}: {}", case.key(), deviation.advice);
+        }
+    }
+    let parts = [
+        (baseline.known, "known", DIM),
+        (baseline.new, "new", RED),
+        (baseline.fixed, "fixed", RED),
+        (baseline.expired, "expired", RED),
+        (baseline.other, "other than listed", RED),
+    ];
+    let shown: Vec<String> = parts
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, word, look)| format!("{look}{count} {word}{look:#}"))
+        .collect();
+    let shown = if shown.is_empty() { "no deviation".to_string() } else { shown.join(", ") };
+    let _ = writeln!(out, "baseline {}: {shown}", baseline.file);
+    out
 }

@@ -1,10 +1,100 @@
-//! What people and machines read: timelines, the console, JSON.
+//! What people and machines read: timelines, the console, and the reports of a run.
+//!
+//! Every report is made from one structure, [`json::RunResult`].
 //!
 //! Never the case: a verdict that is made here, knowledge of a checker.
 
+use std::io::{self, Write};
+use std::path::Path;
+
+pub mod badge;
 pub mod capability;
+pub mod compare;
 pub mod console;
 pub mod coverage;
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod packet;
+pub mod section;
 pub mod timeline;
+
+use json::RunResult;
+
+/// A form of a report that is a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// [`json`].
+    Json,
+    /// [`junit`].
+    Junit,
+    /// [`markdown`].
+    Markdown,
+    /// [`badge`].
+    Badge,
+}
+
+impl Format {
+    /// Every format, in the order in which they are listed.
+    pub const ALL: [Format; 4] = [Format::Json, Format::Junit, Format::Markdown, Format::Badge];
+
+    /// Its word on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Junit => "junit",
+            Format::Markdown => "markdown",
+            Format::Badge => "badge",
+        }
+    }
+
+    /// The format of that name.
+    pub fn from_name(name: &str) -> Option<Format> {
+        Format::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// The name of its file in a folder with all of them.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Format::Json => "report.json",
+            Format::Junit => "junit.xml",
+            Format::Markdown => "report.md",
+            Format::Badge => "badge.svg",
+        }
+    }
+}
+
+/// The text of a report.
+///
+/// # Errors
+/// What cannot be written in that form; nothing that a run produces.
+pub fn render(format: Format, result: &RunResult) -> Result<String, String> {
+    match format {
+        Format::Json => serde_json::to_string_pretty(result).map_err(|error| error.to_string()),
+        Format::Junit => junit::junit(result),
+        Format::Markdown => Ok(markdown::markdown(result)),
+        Format::Badge => Ok(badge::badge(result)),
+    }
+}
+
+/// Writes a report, whole or not at all.
+///
+/// # Errors
+/// What the system says.
+pub fn write(format: Format, result: &RunResult, path: &Path) -> io::Result<()> {
+    let text = render(format, result).map_err(io::Error::other)?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    // A report is for others to read; temporary files are not.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

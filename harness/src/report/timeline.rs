@@ -1,6 +1,6 @@
-//! The packet timeline of a history, as text.
+//! The packet timeline of a history: what each event was, and the same as text.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use reference_broker::codec::{Packet, ProtocolVersion};
 use reference_broker::core::Time;
@@ -19,81 +19,162 @@ pub struct Line {
     /// Its time.
     pub at: Time,
     /// What happened.
-    pub text: String,
+    pub what: What,
+}
+
+/// What an event was. Clients are numbered as in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A step began, or the run itself went on.
+    Step(String),
+    /// The time of a step is up.
+    Limit(String),
+    /// A packet, a frame or an upgrade on its way between a client and the broker.
+    Packet {
+        /// The client.
+        client: usize,
+        /// Its name.
+        name: String,
+        /// Whether the broker sent it.
+        from_broker: bool,
+        /// Whether it never arrived.
+        lost: bool,
+        /// What it was.
+        text: String,
+        /// Whether the script decided on its bytes.
+        by_script: bool,
+    },
+    /// A connection opened, stands or ended.
+    Connection {
+        /// The client.
+        client: usize,
+        /// Its name.
+        name: String,
+        /// What happened to it.
+        text: String,
+    },
+    /// Something that the scenario did to the network or to the broker; to everyone if there is no client.
+    Fault {
+        /// The client and its name.
+        client: Option<(usize, String)>,
+        /// What.
+        text: String,
+    },
+    /// What became of the broker.
+    Broker(String),
+    /// The broker's process ended by itself.
+    Died(String),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Step(text) => write!(f, "── {text}"),
+            What::Limit(text) => write!(f, "   {text}"),
+            What::Packet { name, from_broker, lost, text, by_script, .. } => {
+                let arrow = match (from_broker, lost) {
+                    (true, false) => "◀─",
+                    (true, true) => "✗─",
+                    (false, false) => "─▶",
+                    (false, true) => "─✗",
+                };
+                let mark = if *by_script { " (script)" } else { "" };
+                let lost = if *lost { " (lost)" } else { "" };
+                write!(f, "{name} {arrow} broker   {text}{mark}{lost}")
+            }
+            What::Connection { name, text, .. } => write!(f, "{name} ·· {text}"),
+            What::Fault { client: Some((_, name)), text } => write!(f, "{name} ⚡ {text}"),
+            What::Fault { client: None, text } => write!(f, "⚡ {text}"),
+            What::Broker(text) => write!(f, "broker {text}"),
+            What::Died(text) => write!(f, "broker ✗ {text}"),
+        }
+    }
 }
 
 /// Every event of a history, a line each.
 pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
     let mut owners: Vec<usize> = Vec::new();
     let mut versions: Vec<ProtocolVersion> = plan.clients.iter().map(|client| client.version).collect();
-    let name = |client: usize| plan.clients.get(client).map_or("?", |client| client.name.as_str());
+    let name = |client: usize| plan.clients.get(client).map_or("?", |client| client.name.as_str()).to_string();
+    let packet = |client: usize, from_broker: bool, text: String| What::Packet {
+        client,
+        name: name(client),
+        from_broker,
+        lost: false,
+        text,
+        by_script: false,
+    };
+    let connection = |client: usize, text: String| What::Connection { client, name: name(client), text };
     let mut lines = Vec::new();
     for (sequence, event) in history.events().iter().enumerate() {
         let owner =
             |link: crate::history::Link, owners: &[usize]| owners.get(link.0 as usize).copied().unwrap_or(0);
-        let text = match event.fact {
-            Fact::StepBegan(step) => match plan.steps.get(step as usize) {
+        let what = match event.fact {
+            Fact::StepBegan(step) => What::Step(match plan.steps.get(step as usize) {
                 Some(step) => format!(
-                    "── {}{}",
+                    "{}{}",
                     step.text,
                     step.note.as_ref().map_or(String::new(), |note| format!("  # {note}"))
                 ),
-                None => format!("── step {step}"),
-            },
-            Fact::LimitReached(_) => "   the step's time is up".into(),
-            Fact::Settled => "── everything owed was awaited, and the quiet window has passed".into(),
-            Fact::BoundReached => "── given up: a bound was reached".into(),
+                None => format!("step {step}"),
+            }),
+            Fact::LimitReached(_) => What::Limit("the step's time is up".into()),
+            Fact::Settled => What::Step("everything owed was awaited, and the quiet window has passed".into()),
+            Fact::BoundReached => What::Step("given up: a bound was reached".into()),
             Fact::Opening { client, link } => {
                 while owners.len() <= link.0 as usize {
                     owners.push(client as usize);
                 }
-                format!("{} ·· opens connection {}", name(client as usize), link.0)
+                connection(client as usize, format!("opens connection {}", link.0))
             }
-            Fact::UpgradeSent { link, bytes } => {
-                format!(
-                    "{} ─▶ broker   WebSocket upgrade: {}",
-                    name(owner(link, &owners)),
-                    websocket::head(history.bytes(bytes))
-                )
-            }
-            Fact::UpgradeReceived { link, bytes } => {
-                format!(
-                    "{} ◀─ broker   WebSocket upgrade: {}",
-                    name(owner(link, &owners)),
-                    websocket::head(history.bytes(bytes))
-                )
+            Fact::UpgradeSent { link, bytes } | Fact::UpgradeReceived { link, bytes } => {
+                let from_broker = matches!(event.fact, Fact::UpgradeReceived { .. });
+                let text = format!("WebSocket upgrade: {}", websocket::head(history.bytes(bytes)));
+                packet(owner(link, &owners), from_broker, text)
             }
             Fact::Frame { link, bytes, from_broker } => {
                 let client = owner(link, &owners);
-                let arrow = if from_broker { "◀─" } else { "─▶" };
-                let what = frame(history.bytes(bytes), from_broker, versions[client]);
-                format!("{} {arrow} broker   {what}", name(client))
+                packet(client, from_broker, frame(history.bytes(bytes), from_broker, versions[client]))
             }
-            Fact::Opened(link) => format!("{} ·· connection {} stands", name(owner(link, &owners)), link.0),
+            Fact::Opened(link) => {
+                connection(owner(link, &owners), format!("connection {} stands", link.0))
+            }
             Fact::Sent { link, bytes, by_script } => {
                 let client = owner(link, &owners);
                 let raw = history.bytes(bytes);
                 if let Some(Packet::Connect(connect)) = whole_packet(raw, versions[client]) {
                     versions[client] = connect.version;
                 }
-                let mark = if by_script { " (script)" } else { "" };
-                format!("{} ─▶ broker   {}{mark}", name(client), summary(raw, versions[client]))
+                What::Packet {
+                    client,
+                    name: name(client),
+                    from_broker: false,
+                    lost: false,
+                    text: summary(raw, versions[client]),
+                    by_script,
+                }
             }
             Fact::Received { link, bytes } => {
                 let client = owner(link, &owners);
-                format!("{} ◀─ broker   {}", name(client), summary(history.bytes(bytes), versions[client]))
+                packet(client, true, summary(history.bytes(bytes), versions[client]))
             }
             Fact::Swallowed { link, bytes, from_broker } => {
                 let client = owner(link, &owners);
-                let arrow = if from_broker { "✗─" } else { "─✗" };
-                format!(
-                    "{} {arrow} broker   {} (lost)",
-                    name(client),
-                    summary(history.bytes(bytes), versions[client])
-                )
+                What::Packet {
+                    client,
+                    name: name(client),
+                    from_broker,
+                    lost: true,
+                    text: summary(history.bytes(bytes), versions[client]),
+                    by_script: false,
+                }
             }
             Fact::Cut { link, cut } => {
-                format!("{} ⚡ the connection is cut: {}", name(owner(link, &owners)), cut.name())
+                let client = owner(link, &owners);
+                What::Fault {
+                    client: Some((client, name(client))),
+                    text: format!("the connection is cut: {}", cut.name()),
+                }
             }
             Fact::Closed { link, by, how } => {
                 let who = match by {
@@ -109,7 +190,7 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
                     Ending::TimedOut => "times out",
                     Ending::Refused => "refuses",
                 };
-                format!("{} ·· {who} {how} connection {}", name(owner(link, &owners)), link.0)
+                connection(owner(link, &owners), format!("{who} {how} connection {}", link.0))
             }
             Fact::Partitioned { client, to_broker, to_client } => {
                 let way = match (to_broker, to_client) {
@@ -117,17 +198,21 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
                     (true, false) => "towards the broker",
                     _ => "from the broker",
                 };
-                format!("{} ⚡ partition, {way}", name(client as usize))
+                let client = client as usize;
+                What::Fault { client: Some((client, name(client))), text: format!("partition, {way}") }
             }
-            Fact::Healed(Some(client)) => format!("{} ⚡ the partition heals", name(client as usize)),
-            Fact::Healed(None) => "⚡ all partitions heal".into(),
-            Fact::BrokerStarted => "broker ·· started".into(),
-            Fact::BrokerStopped => "broker ⚡ stopped".into(),
-            Fact::BrokerDied => "broker ✗ its process ended by itself".into(),
-            Fact::BrokerPaused(true) => "broker ⚡ halted".into(),
-            Fact::BrokerPaused(false) => "broker ·· goes on".into(),
+            Fact::Healed(Some(client)) => What::Fault {
+                client: Some((client as usize, name(client as usize))),
+                text: "the partition heals".into(),
+            },
+            Fact::Healed(None) => What::Fault { client: None, text: "all partitions heal".into() },
+            Fact::BrokerStarted => What::Broker("·· started".into()),
+            Fact::BrokerStopped => What::Broker("⚡ stopped".into()),
+            Fact::BrokerDied => What::Died("its process ended by itself".into()),
+            Fact::BrokerPaused(true) => What::Broker("⚡ halted".into()),
+            Fact::BrokerPaused(false) => What::Broker("·· goes on".into()),
         };
-        lines.push(Line { event: sequence as u32, at: event.at, text });
+        lines.push(Line { event: sequence as u32, at: event.at, what });
     }
     lines
 }
@@ -168,7 +253,7 @@ pub fn around(plan: &Plan, history: &History, events: &[u32], context: usize) ->
             skipped = false;
         }
         let mark = if events.contains(&line.event) { '▸' } else { ' ' };
-        let _ = writeln!(out, "{mark} {:>11}  {}", seconds(line.at), line.text);
+        let _ = writeln!(out, "{mark} {:>11}  {}", seconds(line.at), line.what);
     }
     if skipped {
         out.push_str("            ⋮\n");

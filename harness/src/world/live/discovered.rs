@@ -6,12 +6,13 @@
 //!
 //! Never the case: a failure that hides as an absent capability, a claim that is believed because it is there.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{CAPABILITIES, Capability};
 
 /// What a profile or a command line says about a capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Claimed {
     /// It is there.
@@ -21,7 +22,7 @@ pub enum Claimed {
 }
 
 /// What was found out about a capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
     /// It was used, and it worked.
@@ -47,7 +48,7 @@ impl Found {
 }
 
 /// What is known about one capability.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CapabilityRow {
     /// Its name in scenarios and profiles.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct CapabilityRow {
 }
 
 /// Something else that the broker told, by the name of the property in small letters with hyphens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FactRow {
     /// Its name.
     pub name: String,
@@ -71,7 +72,7 @@ pub struct FactRow {
 }
 
 /// How much a contradiction weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContradictionWeight {
     /// Something to know: nothing that was promised is missing, or scenarios judge it.
@@ -81,7 +82,7 @@ pub enum ContradictionWeight {
 }
 
 /// Two statements about a capability that cannot both be true.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Contradiction {
     /// The capability.
     pub name: String,

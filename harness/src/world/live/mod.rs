@@ -299,6 +299,8 @@ pub struct Crash {
 pub struct LiveOutcome {
     /// Its number.
     pub index: usize,
+    /// The broker and what it says about its version, as soon as that is known.
+    pub broker: String,
     /// What was played.
     pub plan: Plan,
     /// What happened, if it was played: the run that the first verdict in `attempts` is about.

@@ -134,6 +134,7 @@ fn in_the_real_world<T>(session: impl Future<Output = Result<T, LiveError>>) -> 
 fn outcome(index: usize, plan: Plan) -> LiveOutcome {
     LiveOutcome {
         index,
+        broker: String::new(),
         plan,
         played: None,
         skipped: None,
@@ -732,6 +733,7 @@ impl<'s, 'o> Session<'s, 'o> {
             crash: slot.crash,
             attempts: slot.attempts,
             real,
+            broker: self.summary.broker.clone(),
             ..outcome(slot.index, Rc::unwrap_or_clone(slot.plan))
         });
     }
