@@ -4,10 +4,13 @@
 //! without its footer was cut short; a digest that does not agree was edited. Both are errors.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::Time;
 use serde::{Deserialize, Serialize};
@@ -293,7 +296,7 @@ impl Evidence {
         String::from_utf8(out).unwrap_or_default()
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file whole or not at all; compressed, if its name ends with `.gz`.
     ///
     /// # Errors
     /// What the system says.
@@ -303,7 +306,15 @@ impl Evidence {
         }
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(self.to_text().as_bytes())?;
+        let text = self.to_text();
+        if compressed(path) {
+            // Without a time or a name in its header: the same evidence is the same file.
+            let mut encoder = GzEncoder::new(&mut file, Compression::best());
+            encoder.write_all(text.as_bytes())?;
+            encoder.finish()?;
+        } else {
+            file.write_all(text.as_bytes())?;
+        }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     }
@@ -313,7 +324,17 @@ impl Evidence {
     /// # Errors
     /// See [`EvidenceError`].
     pub fn read(path: &Path) -> Result<Evidence, EvidenceError> {
-        Evidence::parse(&std::fs::read_to_string(path).map_err(EvidenceError::Unreadable)?)
+        if !compressed(path) {
+            return Evidence::parse(&std::fs::read_to_string(path).map_err(EvidenceError::Unreadable)?);
+        }
+        let file = std::fs::File::open(path).map_err(EvidenceError::Unreadable)?;
+        let mut text = String::new();
+        match GzDecoder::new(file).read_to_string(&mut text) {
+            Ok(_) => Evidence::parse(&text),
+            // What was cut short ends within the compressed data.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(EvidenceError::CutShort),
+            Err(error) => Err(EvidenceError::Unreadable(error)),
+        }
     }
 
     /// Reads the text of a file.
@@ -405,6 +426,10 @@ impl Evidence {
             ..PlanOptions::default()
         }
     }
+}
+
+fn compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gz")
 }
 
 /// The name of the generator, for headers.

@@ -4,6 +4,7 @@
 //! that happened, and judges the record by the numbered statements of the MQTT 3.1.1 and 5.0 standards.
 
 pub mod baseline;
+pub mod certificate;
 pub mod check;
 pub mod cli;
 pub mod client;

@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "evidence",
     "report",
     "baseline",
+    "certificate",
     "cli",
 ];
 

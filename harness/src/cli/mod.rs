@@ -4,6 +4,7 @@
 //! reached or started; 3 the harness failed; 4 nothing failed but something was inconclusive.
 
 mod baseline;
+mod certify;
 mod coverage;
 mod discover;
 mod explain;
@@ -57,6 +58,10 @@ enum Command {
     Explore(explore::ExploreArguments),
     /// The shards of an exploration: one result
     Merge(explore::MergeArguments),
+    /// Everything that a profile claims, with the evidence, as a folder that anyone can check
+    Certify(certify::CertifyArguments),
+    /// A certificate's verdicts computed again from its evidence; its digests; its signature
+    Verify(certify::VerifyArguments),
     /// The known deviations of a broker, from a run
     Baseline(baseline::BaselineArguments),
     /// What changed between two runs
@@ -202,6 +207,8 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
         Command::Merge(arguments) => explore::merge(&arguments),
+        Command::Certify(arguments) => certify::certify(&arguments),
+        Command::Verify(arguments) => certify::verify_folders(&arguments),
         Command::Baseline(arguments) => baseline::baseline(&arguments),
         Command::Compare(arguments) => baseline::compare(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),

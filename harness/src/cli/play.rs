@@ -118,7 +118,8 @@ impl Sink<'_> {
             let evidence = Evidence::new(
                 header(request, &self.broker, job, options, command.clone()),
                 outcome.history.clone(),
-                outcome.verdict,
+                // Of this run alone: what a case comes to after several is in the report.
+                verdict_of(&outcome.findings),
                 outcome.findings.clone(),
             );
             match evidence.write(&path) {

@@ -20,7 +20,7 @@ use super::timeline::{What, lines};
 pub const SCHEMA: &str = "assay-run/2";
 
 /// How many of each verdict.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Passed.
     pub pass: usize,

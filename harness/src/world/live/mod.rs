@@ -171,6 +171,25 @@ impl Target {
         }
     }
 
+    /// What the broker's program says of its version, if it says anything. Asks the program and nobody else.
+    ///
+    /// # Errors
+    /// [`LiveError::System`].
+    pub fn version(&self) -> Result<Option<String>, LiveError> {
+        let Target::Profile(profile) = self else { return Ok(None) };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
+        Ok(runtime.block_on(process::version_of(profile)))
+    }
+
+    /// The broker's program, if there is one.
+    pub fn program(&self) -> Option<PathBuf> {
+        match self {
+            Target::Profile(profile) => process::program_of(profile),
+            Target::Address { .. } => None,
+        }
+    }
+
     fn credentials(&self) -> Option<&Credentials> {
         match self {
             Target::Address { credentials, .. } => credentials.as_ref(),

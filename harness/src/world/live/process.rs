@@ -632,6 +632,11 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
+/// The program that a profile starts, and where it is; what does not exist has no path.
+pub(super) fn program_of(profile: &Profile) -> Option<PathBuf> {
+    find_program(profile.start.command.first()?).ok()
+}
+
 /// The program's path, or where it was looked for. Servers are often installed where only root's PATH leads.
 fn find_program(name: &str) -> Result<PathBuf, Vec<PathBuf>> {
     if name.contains('/') {
