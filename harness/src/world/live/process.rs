@@ -632,9 +632,15 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
+/// A word of a command that names this program, or another one.
+fn filled(word: &str) -> String {
+    let this = || std::env::current_exe().ok().map(|path| path.display().to_string());
+    fill(word, |word| if word == "assay" { this() } else { None })
+}
+
 /// The program that a profile starts, and where it is; what does not exist has no path.
 pub(super) fn program_of(profile: &Profile) -> Option<PathBuf> {
-    find_program(profile.start.command.first()?).ok()
+    find_program(&filled(profile.start.command.first()?)).ok()
 }
 
 /// The program's path, or where it was looked for. Servers are often installed where only root's PATH leads.
@@ -705,7 +711,7 @@ fn without_colours(line: &str) -> String {
 
 /// The first line with a digit that a profile's version command prints.
 pub(super) async fn version_of(profile: &Profile) -> Option<String> {
-    let program = find_program(profile.version_command.first()?).ok()?;
+    let program = find_program(&filled(profile.version_command.first()?)).ok()?;
     let mut command = Command::new(program);
     command.args(&profile.version_command[1..]).stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(Duration::from_secs(5), command.output()).await.ok()?.ok()?;
