@@ -62,8 +62,12 @@ enum Command {
     List(explain::ListArguments),
     /// A statement, its rulings, and the scenarios that judge it
     Explain(explain::ExplainArguments),
-    /// The JSON Schema of scenario files, for editors
-    Schema,
+    /// The JSON Schema of scenario files, or of profiles, for editors
+    Schema {
+        /// What kind of file
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
     /// The reference broker on real sockets
     Serve(run::ServeArguments),
     /// Completions for a shell
@@ -71,6 +75,25 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What a JSON Schema is asked for.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum SchemaOf {
+    /// Scenario files
+    #[default]
+    Scenario,
+    /// Profiles of brokers
+    Profile,
+}
+
+impl SchemaOf {
+    fn schema(self) -> serde_json::Value {
+        match self {
+            SchemaOf::Scenario => crate::scenario::schema(),
+            SchemaOf::Profile => crate::profile::schema(),
+        }
+    }
 }
 
 /// Where scenarios come from.
@@ -186,8 +209,8 @@ pub fn main() -> ExitCode {
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::List(arguments) => explain::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Schema => {
-            print(&format!("{:#}", crate::scenario::schema()));
+        Command::Schema { of } => {
+            print(&format!("{:#}", of.schema()));
             0
         }
         Command::Serve(arguments) => run::serve(&arguments),

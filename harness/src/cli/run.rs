@@ -471,6 +471,9 @@ fn live(mut sink: Sink<'_>, watch: &Stopwatch) -> u8 {
                     crash.cases.join(", ")
                 ));
             }
+            for warning in &done.warnings {
+                complain(&format!("warning: {warning}"));
+            }
             let unreachable = done.lost.is_some();
             let code = sink.finish(done.interrupted, watch.elapsed().as_secs_f64());
             if let Some(logs) = done.logs {
