@@ -5,6 +5,7 @@
 
 mod coverage;
 mod discover;
+mod doctor;
 mod explain;
 mod explore;
 mod interrupt;
@@ -46,6 +47,8 @@ enum Command {
     Run(run::RunArguments),
     /// What a broker has: versions, capabilities and limits, beside what is claimed for it
     Discover(discover::DiscoverArguments),
+    /// Whether the brokers of profiles can be tested here: what is missing, and how to get it
+    Doctor(doctor::DoctorArguments),
     /// Evidence or a scenario again: the same history and verdict, or what differs
     Replay(replay::ReplayArguments),
     /// A small scenario with the same finding as a large one, as a file
@@ -201,6 +204,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Discover(arguments) => discover::discover(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),

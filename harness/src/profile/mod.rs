@@ -273,9 +273,16 @@ pub struct Profile {
 }
 
 /// Profiles that are part of the command.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 9] = [
+    ("aedes", include_str!("../../profiles/aedes.yaml")),
+    ("amqtt", include_str!("../../profiles/amqtt.yaml")),
+    ("ejabberd", include_str!("../../profiles/ejabberd.yaml")),
     ("mosquitto", include_str!("../../profiles/mosquitto.yaml")),
+    ("nats", include_str!("../../profiles/nats.yaml")),
+    ("rabbitmq", include_str!("../../profiles/rabbitmq.yaml")),
     ("reference", include_str!("../../profiles/reference.yaml")),
+    ("rmqttd", include_str!("../../profiles/rmqttd.yaml")),
+    ("rumqttd", include_str!("../../profiles/rumqttd.yaml")),
 ];
 
 /// Why there is no profile.

@@ -148,27 +148,45 @@ clock: libfaketime
     }
 }
 
-#[test]
-fn the_schema_knows_every_key() {
-    let schema = schema();
-    for name in Profile::shipped() {
-        let (_, text) = SHIPPED.iter().find(|(it, _)| *it == name).expect("it is there");
-        let document = Document::parse(SourceText::new(name, *text)).expect("it is YAML");
-        let keys = |node: &crate::text::Node| match &node.kind {
-            crate::text::NodeKind::Map(entries) => entries.iter().map(|(_, key, _)| key.clone()).collect(),
-            _ => Vec::new(),
-        };
-        for key in keys(&document.root) {
-            let of = &schema["properties"][&key];
-            assert!(of["description"].is_string(), "{name}: {key}");
-            for inner in document.root.get(&key).map(keys).unwrap_or_default() {
-                let known = of["properties"][&inner]["description"].is_string();
-                assert!(
-                    known || of.get("additionalProperties").is_some_and(|it| it.is_object()),
-                    "{key}.{inner}"
-                );
-            }
+/// A profile as JSON; keys that YAML takes for numbers become text.
+fn json(text: &str) -> serde_json::Value {
+    let document = Document::parse(SourceText::new("p.yaml", text)).expect("it is YAML");
+    fn value(node: &crate::text::Node) -> serde_json::Value {
+        use crate::text::NodeKind;
+        match &node.kind {
+            NodeKind::Null => serde_json::Value::Null,
+            NodeKind::Bool(it) => (*it).into(),
+            NodeKind::Integer(it) => (*it).into(),
+            NodeKind::Float(it) => (*it).into(),
+            NodeKind::Text(it) => it.as_str().into(),
+            NodeKind::List(list) => list.iter().map(value).collect(),
+            NodeKind::Map(map) => map.iter().map(|(_, key, it)| (key.clone(), value(it))).collect(),
         }
+    }
+    value(&document.root)
+}
+
+#[test]
+fn the_schema_agrees_with_the_reader() {
+    let validator = jsonschema::validator_for(&schema()).expect("the schema is a schema");
+    for (name, text) in SHIPPED {
+        let found: Vec<String> = validator.iter_errors(&json(text)).map(|it| it.to_string()).collect();
+        assert!(found.is_empty(), "{name}: {found:?}");
+    }
+    for wrong in [
+        "start: { command: [x] }",
+        "name: x",
+        "name: x\nstart: { comand: [x] }",
+        "name: x\nstart: { command: [x], ports: { a: some } }",
+        "name: x\nstart: { command: [x] }\nclaims: { qos2: true }",
+        "name: x\nstart: { command: [x] }\nclaims: { persistence: periodic }",
+        "name: x\nstart: { command: [x] }\nstop: { signal: KILL }",
+        "name: x\nstart: { command: [x] }\ninstall: { atp: x }",
+        "name: x\nstart: { command: [x], config: '{settings}' }\nconfigurations: { maximum-qos: x }",
+        "name: x\nstart: { command: [x] }\nclock: other",
+    ] {
+        assert!(!validator.is_valid(&json(wrong)), "{wrong}");
+        assert!(!problems(wrong).is_empty());
     }
 }
 

@@ -15,13 +15,14 @@
 //! * [`process`]: the broker's process.  * [`places`]: where it listens.  * [`program`]: its program.  * [`output`]: what
 //!   it prints.  * [`strays`]: what it leaves behind.  * [`start_error`]: why it did not start.  * `talk`: a connection outside of any plan.  * [`probe`]: is it there,
 //!   and clearing up.  * `discovery`: what it has.  * `discovered`: that, beside what is claimed.  * [`sort`]: which
-//!   case runs how.  * `session`: the run itself.
+//!   case runs how.  * `session`: the run itself.  * `doctor`: whether there could be one.
 //!
 //! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
 //! interrupted, which the summary says), a wait without an end.
 
 mod discovered;
 mod discovery;
+mod doctor;
 mod output;
 mod places;
 mod probe;
@@ -54,6 +55,7 @@ use super::Played;
 pub use discovered::{
     CapabilityRow, Claimed, Contradiction, ContradictionWeight, Discovered, FactRow, Found,
 };
+pub use doctor::{Condition, Symptom, check_up};
 pub use start_error::{Instead, StartError};
 
 /// What is tested.
@@ -353,6 +355,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// The broker and what it says about its version.
     pub broker: String,
+    /// What it says about its version, alone.
+    pub version: Option<String>,
     /// What the broker was found to have; none if it was not asked.
     pub discovered: Option<Discovered>,
     /// Where the brokers' output is, if it was kept.

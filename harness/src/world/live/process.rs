@@ -141,6 +141,7 @@ impl Yard {
             ports,
             settings: settings.to_vec(),
             starts: Cell::new(0),
+            ready_after: Cell::new(Duration::ZERO),
             running: RefCell::new(None),
             dir,
             given_up: Cell::new(false),
@@ -238,6 +239,7 @@ pub(super) struct Server {
     pub(super) places: Places,
     settings: Vec<(String, String)>,
     starts: Cell<u32>,
+    ready_after: Cell<Duration>,
     /// Dropped before the folder that it writes to.
     running: RefCell<Option<Running>>,
     dir: TempDir,
@@ -425,10 +427,16 @@ impl Server {
         }
     }
 
-    /// Asks the process to end, and ends it if it does not.
-    async fn stop(&self) {
+    /// How long the last start took until a CONNECT was answered.
+    pub(super) fn ready_after(&self) -> Duration {
+        self.ready_after.get()
+    }
+
+    /// Asks the process to end, and ends it if it does not; how long its end took if it was its own.
+    pub(super) async fn stop(&self) -> Option<Duration> {
         let running = self.running.borrow_mut().take();
-        let Some(mut running) = running else { return };
+        let mut running = running?;
+        let asked = Instant::now();
         let stop = &self.yard.profile.stop;
         running.wanted.set(true);
         running.signal(Signal::CONT);
@@ -451,7 +459,10 @@ impl Server {
                 format!("of SIG{}", stop.signal.name())
             }
         };
-        if !running.ended(stop.within).await {
+        let mut took = None;
+        if running.ended(stop.within).await {
+            took = Some(asked.elapsed());
+        } else {
             self.yard.warn(format!(
                 "the broker hangs when it is stopped: it did not end within {:?} {how} and was killed",
                 stop.within
@@ -461,6 +472,7 @@ impl Server {
         }
         drop(running);
         self.ports_are_free().await;
+        took
     }
 
     /// Runs the profile's command; what went wrong, if anything did.
@@ -568,7 +580,9 @@ impl Server {
         });
         // Until it is ready its end is an answer to us, not an event of the run.
         wanted.set(true);
+        let began = Instant::now();
         let running = self.ready(running, exit, &command).await?;
+        self.ready_after.set(began.elapsed());
         wanted.set(false);
         *self.running.borrow_mut() = Some(running);
         Ok(())

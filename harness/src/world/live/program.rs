@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::profile::Profile;
+use crate::profile::{Clock, Profile};
 
 use super::output::without_colours;
 
@@ -60,6 +60,22 @@ pub(super) async fn version_of(profile: &Profile, assay: &Path) -> Option<String
     text.lines()
         .find(|line| line.contains(|c: char| c.is_ascii_digit()))
         .map(|line| without_colours(line.trim()))
+}
+
+/// The library that moves a process's clock, where Linux distributions and Homebrew put it.
+pub(super) fn find_clock(clock: Clock) -> Option<PathBuf> {
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib"].map(PathBuf::from);
+    // Debian has a folder for each architecture between.
+    let architectures =
+        std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut architectures: Vec<PathBuf> =
+        architectures.filter(|path| path.to_string_lossy().ends_with("-gnu")).collect();
+    architectures.sort();
+    let names = [format!("{}.so.1", clock.library()), format!("{}.1.dylib", clock.library())];
+    let mut folders = folders.into_iter().chain(architectures);
+    folders.find_map(|folder| {
+        names.iter().map(|name| folder.join("faketime").join(name)).find(|path| path.is_file())
+    })
 }
 
 #[cfg(test)]

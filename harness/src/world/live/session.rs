@@ -120,6 +120,29 @@ pub(super) fn discover(
     })
 }
 
+/// Starts a profile's broker and hands it over; what came of that.
+pub(super) fn try_out<T>(
+    target: &Target,
+    options: &LiveOptions<'_>,
+    ask: impl AsyncFnOnce(&Server) -> T,
+) -> Result<(T, Summary), LiveError> {
+    in_the_real_world(async {
+        let mut nobody = |_| {};
+        let mut session = Session::new(target, options, &mut nobody)?;
+        let begun = session.begin().await;
+        let server = session.server.clone();
+        let asked = match &server {
+            Some(server) => session.unless_interrupted(ask(server)).await,
+            None => None,
+        };
+        drop(server);
+        let summary = session.end().await;
+        begun?;
+        let interrupted = || LiveError::System(std::io::ErrorKind::Interrupted.into());
+        Ok((asked.ok_or_else(interrupted)?, summary))
+    })
+}
+
 /// Runs a session to its end.
 fn in_the_real_world<T>(session: impl Future<Output = Result<T, LiveError>>) -> Result<T, LiveError> {
     allow_many_sockets();
@@ -324,9 +347,10 @@ impl<'s, 'o> Session<'s, 'o> {
         self.listen_to_signals();
         match self.target {
             Target::Profile(profile) => {
-                if let Some(version) = version {
+                if let Some(version) = &version {
                     self.summary.broker = format!("{} ({version})", profile.name);
                 }
+                self.summary.version = version;
                 // The first start proves the profile, whoever runs on it.
                 match self.start().await {
                     Some(Ok(server)) => self.server = Some(server),
