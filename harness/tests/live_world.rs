@@ -17,7 +17,9 @@ use assay::run::StageOptions;
 use assay::scenario::{Plan, PlanOptions, Scenario, Suite, parse_file};
 use assay::text::SourceText;
 use assay::verdict::{Verdict, verdict_of};
-use assay::world::live::{LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, run};
+use assay::world::live::{
+    Instead, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, run,
+};
 use assay::world::{Played, core, sim};
 use reference_broker::codec::{Packet, ProtocolVersion, decode};
 use reference_broker::core::{Broker, Config};
@@ -281,7 +283,7 @@ fn a_broker_that_ends_at_once_is_shown_with_its_last_words() {
 #[test]
 fn a_broker_that_never_answers_is_given_up() {
     let error = start_error("mute", "  ready-within: 500ms\n");
-    assert!(matches!(error, StartError::Unready { accepts: true, .. }), "{error}");
+    assert!(matches!(error, StartError::Unready { does: Instead::Silent, .. }), "{error}");
 }
 
 #[test]
@@ -294,14 +296,14 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn a_program_that_is_missing_is_named_with_its_package() {
-    let text = "name: x\ninstall: [assay-x]\nstart: { command: [assay-no-such-broker] }\n";
+    let text = "name: x\ninstall: { apt: assay-x }\nstart: { command: [assay-no-such-broker] }\n";
     let profile =
         Profile::parse(SourceText::new("x.yaml", text)).unwrap_or_else(|problems| panic!("{problems}"));
     let target = Target::Profile(Box::new(profile));
     let error =
         run(&target, cases(vec![ordinary(0)]), &options(3), &mut |_| {}).expect_err("it does not exist");
     let text = error.to_string();
-    assert!(text.contains("`assay-no-such-broker`") && text.contains("package assay-x"), "{text}");
+    assert!(text.contains("`assay-no-such-broker`") && text.contains("`apt-get install assay-x`"), "{text}");
 }
 
 #[test]

@@ -179,6 +179,9 @@ fn certified(arguments: &CertifyArguments) -> Result<u8, (u8, String)> {
         let cases = crash.cases.join(", ");
         complain(&format!("warning: the broker died during {cases} and did not do it again"));
     }
+    for warning in &result.warnings {
+        complain(&format!("warning: {warning}"));
+    }
     if let Some(logs) = logs {
         print(&format!("the broker's output: {}", logs.display()));
     }

@@ -7,6 +7,7 @@ mod baseline;
 mod certify;
 mod coverage;
 mod discover;
+mod doctor;
 mod explain;
 mod explore;
 mod interrupt;
@@ -50,6 +51,8 @@ enum Command {
     Run(run::RunArguments),
     /// What a broker has: versions, capabilities and limits, beside what is claimed for it
     Discover(discover::DiscoverArguments),
+    /// Whether the brokers of profiles can be tested here: what is missing, and how to get it
+    Doctor(doctor::DoctorArguments),
     /// Evidence or a scenario again: the same history and verdict, or what differs
     Replay(replay::ReplayArguments),
     /// A small scenario with the same finding as a large one, as a file
@@ -74,11 +77,11 @@ enum Command {
     List(explain::ListArguments),
     /// A statement, its rulings, and the scenarios that judge it
     Explain(explain::ExplainArguments),
-    /// A JSON Schema: of scenario files, for editors, or of a result
+    /// A JSON Schema: of scenario files or profiles, for editors, or of a result
     Schema {
         /// What it describes
-        #[arg(default_value = "scenario")]
-        what: Described,
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
     },
     /// The reference broker on real sockets
     Serve(serve::ServeArguments),
@@ -89,13 +92,26 @@ enum Command {
     },
 }
 
-/// What a JSON Schema describes.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Described {
-    /// A scenario file
+/// What a JSON Schema is asked for.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum SchemaOf {
+    /// Scenario files
+    #[default]
     Scenario,
+    /// Profiles of brokers
+    Profile,
     /// The result of a run, as `--format json=FILE` writes it
     Report,
+}
+
+impl SchemaOf {
+    fn schema(self) -> serde_json::Value {
+        match self {
+            SchemaOf::Scenario => crate::scenario::schema(),
+            SchemaOf::Profile => crate::profile::schema(),
+            SchemaOf::Report => schemars::schema_for!(crate::report::json::RunResult).to_value(),
+        }
+    }
 }
 
 /// Where scenarios come from.
@@ -203,6 +219,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Discover(arguments) => discover::discover(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Explore(arguments) => explore::explore(&arguments),
@@ -215,12 +232,8 @@ pub fn main() -> ExitCode {
         Command::Prove(arguments) => prove::prove(&arguments),
         Command::List(arguments) => explain::list(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Schema { what } => {
-            let schema = match what {
-                Described::Scenario => crate::scenario::schema(),
-                Described::Report => schemars::schema_for!(crate::report::json::RunResult).to_value(),
-            };
-            print(&format!("{schema:#}"));
+        Command::Schema { of } => {
+            print(&format!("{:#}", of.schema()));
             0
         }
         Command::Serve(arguments) => serve::serve(&arguments),

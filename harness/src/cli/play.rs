@@ -285,6 +285,7 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
         contradictions,
         choices: choices(&results),
         unexplained: done.unexplained.iter().map(CrashResult::from).collect(),
+        warnings: done.warnings,
         lost: done.lost,
         results,
     };

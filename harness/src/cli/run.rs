@@ -335,6 +335,9 @@ fn conclude(arguments: &RunArguments, played: Played, outputs: &[(Format, PathBu
         let cases = crash.cases.join(", ");
         complain(&format!("warning: the broker died during {cases} and did not do it again"));
     }
+    for warning in &result.warnings {
+        complain(&format!("warning: {warning}"));
+    }
     if let Some(logs) = logs {
         print(&format!("the broker's output: {}", logs.display()));
     }

@@ -436,6 +436,9 @@ pub struct RunResult {
     /// Ends of the broker that no single case could be made to repeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<CrashResult>,
+    /// What should be known of how the broker behaved, beside the verdicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Why the rest could not be asked, if that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,

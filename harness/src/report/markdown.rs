@@ -57,6 +57,9 @@ fn head(out: &mut String, result: &RunResult) {
     if let Some(lost) = &result.lost {
         let _ = writeln!(out, "\n**{}**", escape(lost));
     }
+    for warning in &result.warnings {
+        let _ = writeln!(out, "\n{}", escape(warning));
+    }
     for crash in &result.unexplained {
         let cases = escape(&crash.cases.join(", "));
         let _ = writeln!(out, "\nThe broker died during {cases} and did not do it again.");

@@ -237,6 +237,11 @@ impl<'p> Stage<'p> {
         self.lines[link.0 as usize].websocket.is_some()
     }
 
+    /// The version that the client of this connection speaks.
+    pub fn version_of(&self, link: Link) -> ProtocolVersion {
+        self.plan.clients[self.lines[link.0 as usize].client].version
+    }
+
     /// The history, what the judge found, and the implementation choices that it saw.
     pub fn finish(mut self) -> (History, Vec<Finding>, Vec<Recorded>) {
         self.judge.conclude(&self.history);

@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::Time;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
@@ -45,13 +46,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// After this many deadlines in a row at which no time passed, a little time is made to pass.
 const MOST_IDLE_ROUNDS: u32 = 64;
 
+/// Which of a broker's listeners a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Route {
+    /// The one for WebSocket.
+    pub(super) websocket: bool,
+    /// The version that the client speaks: some brokers have a listener for each.
+    pub(super) version: ProtocolVersion,
+}
+
 /// Where connections to the broker come from.
 pub(super) trait Wire: 'static {
     /// What a connection is made of.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens a connection, to where the broker listens for WebSocket if it is for one.
-    fn dial(&self, websocket: bool) -> impl Future<Output = io::Result<Self::Stream>>;
+    /// Opens a connection to the listener that it is for.
+    fn dial(&self, route: Route) -> impl Future<Output = io::Result<Self::Stream>>;
 
     /// Ends a connection with RST.
     fn reset(&self, stream: Self::Stream);
@@ -146,7 +156,11 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
                     }
                     control.act(act);
                 }
-                Output::Open(link) => driver.open(link, stage.is_websocket(link)),
+                Output::Open(link) => {
+                    let route =
+                        Route { websocket: stage.is_websocket(link), version: stage.version_of(link) };
+                    driver.open(link, route);
+                }
                 Output::Send(link, bytes) => driver.send(link, bytes),
                 Output::Close(link) => driver.order(link, Order::Close),
                 Output::Reset(link) => driver.order(link, Order::Reset),
@@ -196,14 +210,14 @@ struct Driver<W> {
 }
 
 impl<W: Wire> Driver<W> {
-    fn open(&mut self, link: Link, websocket: bool) {
+    fn open(&mut self, link: Link, route: Route) {
         let line = Rc::new(RefCell::new(Line::default()));
         let number = link.0 as usize;
         if self.lines.len() <= number {
             self.lines.resize(number + 1, None);
         }
         self.lines[number] = Some(Rc::clone(&line));
-        self.tasks.spawn_local(carry(Rc::clone(&self.wire), websocket, link, line, self.events.clone()));
+        self.tasks.spawn_local(carry(Rc::clone(&self.wire), route, link, line, self.events.clone()));
     }
 
     /// A broker that lost its power tells nobody; what stands in for it (a process that is killed) would, so
@@ -281,13 +295,13 @@ impl<W: Wire> Driver<W> {
 /// The life of a connection.
 async fn carry<W: Wire>(
     wire: Rc<W>,
-    websocket: bool,
+    route: Route,
     link: Link,
     line: Rc<RefCell<Line>>,
     events: mpsc::UnboundedSender<Event>,
 ) {
     let dialled = {
-        let mut dial = pin!(wire.dial(websocket));
+        let mut dial = pin!(wire.dial(route));
         poll_fn(|context| {
             {
                 let mut line = line.borrow_mut();

@@ -40,7 +40,7 @@ use crate::run::{BrokerEvent, Stage, StageOptions};
 use crate::scenario::{BrokerAct, Plan};
 use crate::verdict::{Finding, Weight};
 
-use super::drive::{Control, Reporter, Wire, drive};
+use super::drive::{Control, Reporter, Route, Wire, drive};
 use super::{Played, configured, longest_span, shortest_span};
 
 /// What sim plans need as [`PlanOptions::tolerance`](crate::scenario::PlanOptions::tolerance): an exchange takes
@@ -223,8 +223,8 @@ struct Dialler(Rc<RefCell<Shared>>);
 impl Wire for Dialler {
     type Stream = TcpStream;
 
-    async fn dial(&self, websocket: bool) -> io::Result<TcpStream> {
-        let port = if websocket { WEBSOCKET_PORT } else { PORT };
+    async fn dial(&self, route: Route) -> io::Result<TcpStream> {
+        let port = if route.websocket { WEBSOCKET_PORT } else { PORT };
         // turmoil lets a connection to a host that is not there wait for ever.
         let starts = self.0.borrow().starts;
         let mut connect = pin!(TcpStream::connect((BROKER, port)));

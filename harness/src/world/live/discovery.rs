@@ -10,7 +10,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use crate::scenario::{Capability, Framing, WebSocketPlace};
 use crate::websocket::{Event, WebSocket};
 
 use super::discovered::{Discovered, FactRow, Found};
+use super::places::Places;
 use super::probe::Traces;
 use super::talk::{Fault, Message, Talk, Trouble, connect_packet, spell};
 
@@ -47,9 +47,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     /// Where it listens.
-    pub(super) address: SocketAddr,
-    /// Where it listens for WebSocket.
-    pub(super) websocket: Option<(SocketAddr, WebSocketPlace)>,
+    pub(super) places: Places,
+    /// What an upgrade to WebSocket asks for.
+    pub(super) websocket: WebSocketPlace,
     /// What clients present.
     pub(super) credentials: Option<Credentials>,
     /// Makes topics and Client Identifiers unique.
@@ -86,7 +86,7 @@ pub(super) async fn discover(
         versions.push(ProtocolVersion::V3_1);
     }
     let mut answers = BTreeMap::new();
-    let mut open = questions(&versions, site.websocket.is_some());
+    let mut open = questions(&versions, &site.places);
     let mut assigned = None;
     let mut retained = Vec::new();
     for (round, patience) in PATIENCE.into_iter().enumerate() {
@@ -134,7 +134,7 @@ pub(super) async fn discover(
     }
     if !retained.is_empty() {
         let id = format!("assayclear{:06x}", site.nonce & 0xFF_FFFF);
-        Traces::retained(retained).clear(site.address, &id, site.credentials.as_ref()).await;
+        Traces::retained(retained).clear(&site.places, &id, site.credentials.as_ref()).await;
     }
     let found = |capability| conclude(capability, &hellos, &answers);
     Ok(Discovered::compare(claimed, found, facts(announced.as_ref(), assigned, &answers)))
@@ -143,7 +143,7 @@ pub(super) async fn discover(
 /// A CONNECT of every version, and once more where there was no clear answer.
 async fn greet(site: &Site) -> Hellos {
     let hello = |version: ProtocolVersion, round: usize| async move {
-        let mut talk = Talk::open(site.address, version, PATIENCE[round]).await?;
+        let mut talk = Talk::open(site.places.mqtt(version), version, PATIENCE[round]).await?;
         let mut properties = Properties::new();
         if version == ProtocolVersion::V5 {
             properties.push_number(PropertyId::SessionExpiryInterval, SESSION_EXPIRY);
@@ -178,14 +178,15 @@ enum Question {
     SysTopics(ProtocolVersion),
 }
 
-fn questions(versions: &[ProtocolVersion], websocket: bool) -> Vec<Question> {
+fn questions(versions: &[ProtocolVersion], places: &Places) -> Vec<Question> {
     let five = versions.contains(&ProtocolVersion::V5);
     let newest = versions.last().copied().unwrap_or(ProtocolVersion::V3_1_1);
     let mut questions = vec![Question::SysTopics(newest)];
     // In 3.1.1 shared subscriptions are an extension, so 5.0 decides where there is one.
     questions.push(Question::Has(Capability::SharedSubscriptions, newest));
-    if websocket {
-        questions.push(Question::Has(Capability::WebSocket, newest));
+    // Of the versions that can be carried by one, the newest.
+    if let Some(version) = versions.iter().rev().find(|version| places.websocket(**version).is_some()) {
+        questions.push(Question::Has(Capability::WebSocket, *version));
     }
     if five {
         questions.push(Question::Has(Capability::SubscriptionIdentifiers, ProtocolVersion::V5));
@@ -340,7 +341,7 @@ impl Corner<'_> {
     /// A connection that is accepted.
     async fn join(&self, member: usize) -> Result<Talk, Fault> {
         let Asker { site, round, patience, .. } = self.asker;
-        let mut talk = Talk::open(site.address, self.version, *patience).await?;
+        let mut talk = Talk::open(site.places.mqtt(self.version), self.version, *patience).await?;
         let id = format!("assayfind{:06x}{round}{:02}m{member}", site.nonce & 0xFF_FFFF, self.number);
         talk.connect(&id, site.credentials.as_ref()).await?;
         Ok(talk)
@@ -572,7 +573,7 @@ impl Corner<'_> {
 
     async fn empty_client_id(&self) -> Result<Answer, Fault> {
         let Asker { site, patience, .. } = self.asker;
-        let mut talk = Talk::open(site.address, self.version, *patience).await?;
+        let mut talk = Talk::open(site.places.mqtt(self.version), self.version, *patience).await?;
         let connack = match talk.connect("", site.credentials.as_ref()).await {
             Ok(connack) => connack,
             Err(fault) => {
@@ -618,7 +619,7 @@ impl Corner<'_> {
 
     async fn websocket(&self) -> Result<Answer, Fault> {
         let Asker { site, patience, round, .. } = self.asker;
-        let Some((address, place)) = &site.websocket else {
+        let Some(address) = site.places.websocket(self.version) else {
             return Ok(Answer::new(Found::Unknown, "nothing says where it listens"));
         };
         let end = Instant::now() + *patience;
@@ -635,7 +636,7 @@ impl Corner<'_> {
         let connect = connect_packet(self.version, &id, site.credentials.as_ref(), Properties::new());
         let mut packet = Vec::new();
         let _ = encode(&Packet::Connect(Box::new(connect)), self.version, &mut packet);
-        let mut outgoing = socket.request(place);
+        let mut outgoing = socket.request(&site.websocket);
         let (mut upgraded, mut data, mut chunk) = (false, Vec::new(), [0; 4096]);
         loop {
             let exchange = async {

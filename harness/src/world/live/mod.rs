@@ -12,19 +12,26 @@
 //! Before the first case the broker is asked what it has ([`discover`]), unless the caller knows better; that and
 //! the profile's claims decide what is skipped.
 //!
-//! * [`process`]: the broker's process.  * `talk`: a connection outside of any plan.  * [`probe`]: is it there,
+//! * [`process`]: the broker's process.  * [`places`]: where it listens.  * [`program`]: its program.  * [`output`]: what
+//!   it prints.  * [`strays`]: what it leaves behind.  * [`start_error`]: why it did not start.  * `talk`: a connection outside of any plan.  * [`probe`]: is it there,
 //!   and clearing up.  * `discovery`: what it has.  * `discovered`: that, beside what is claimed.  * [`sort`]: which
-//!   case runs how.  * `session`: the run itself.
+//!   case runs how.  * `session`: the run itself.  * `doctor`: whether there could be one.
 //!
 //! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
 //! interrupted, which the summary says), a wait without an end.
 
 mod discovered;
 mod discovery;
+mod doctor;
+mod output;
+mod places;
 mod probe;
 mod process;
+mod program;
 mod session;
 mod sort;
+mod start_error;
+mod strays;
 mod talk;
 
 use std::fmt;
@@ -36,7 +43,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use reference_broker::codec::ProtocolVersion;
-use tokio::net::TcpStream;
 
 use crate::history::{Fact, History};
 use crate::profile::{Credentials, Profile};
@@ -45,12 +51,12 @@ use crate::scenario::{Capability, Plan, PlanProblem, Scenario, WebSocketPlace};
 use crate::verdict::{Verdict, verdict_of};
 
 use super::Played;
-use super::drive::Wire;
 
 pub use discovered::{
     CapabilityRow, Claimed, Contradiction, ContradictionWeight, Discovered, FactRow, Found,
 };
-pub use process::StartError;
+pub use doctor::{Condition, Symptom, check_up};
+pub use start_error::{Instead, StartError};
 
 /// What is tested.
 #[derive(Debug, Clone)]
@@ -179,14 +185,23 @@ impl Target {
         let Target::Profile(profile) = self else { return Ok(None) };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LiveError::System)?;
-        Ok(runtime.block_on(process::version_of(profile)))
+        let assay = std::env::current_exe().map_err(LiveError::System)?;
+        Ok(runtime.block_on(program::version_of(profile, &assay)))
     }
 
     /// The broker's program, if there is one.
     pub fn program(&self) -> Option<PathBuf> {
         match self {
-            Target::Profile(profile) => process::program_of(profile),
+            Target::Profile(profile) => program::program_of(profile),
             Target::Address { .. } => None,
+        }
+    }
+
+    /// Whether it listens for WebSocket and takes a version there, as far as the profile knows.
+    fn has_websocket_of(&self, version: ProtocolVersion) -> bool {
+        match self {
+            Target::Address { websocket, .. } => websocket.is_some(),
+            Target::Profile(profile) => profile.start.listens_for_websocket_of(version),
         }
     }
 
@@ -362,10 +377,15 @@ pub struct Summary {
     pub interrupted: bool,
     /// The broker and what it says about its version.
     pub broker: String,
+    /// What it says about its version, alone.
+    pub version: Option<String>,
     /// What the broker was found to have; none if it was not asked.
     pub discovered: Option<Discovered>,
     /// Where the brokers' output is, if it was kept.
     pub logs: Option<PathBuf>,
+    /// What there is to know about the broker's conduct as a process: it hangs when it is stopped, floods its log,
+    /// is slow.
+    pub warnings: Vec<String>,
     /// Ends of the broker that no single case could be made to repeat.
     pub unexplained: Vec<Crash>,
     /// Why the rest could not be asked, if that is so.
@@ -396,6 +416,11 @@ pub enum LiveError {
     },
     /// Somebody listens there who answers no CONNECT.
     Silent {
+        /// What was given.
+        url: String,
+    },
+    /// Somebody listens there who speaks TLS.
+    Tls {
         /// What was given.
         url: String,
     },
@@ -432,6 +457,7 @@ impl fmt::Display for LiveError {
             LiveError::Silent { url } => {
                 write!(f, "{url} accepts connections, but nothing there answers a CONNECT with a CONNACK")
             }
+            LiveError::Tls { url } => write!(f, "{url} {}", Instead::Tls.words()),
             LiveError::Unwelcome { name, answers, credentials } => {
                 write!(f, "{name} accepts no client: ")?;
                 for (number, (version, answer)) in answers.iter().enumerate() {
@@ -476,33 +502,6 @@ pub fn run(
     each: &mut dyn FnMut(LiveOutcome),
 ) -> Result<Summary, LiveError> {
     session::run(target, cases, options, each)
-}
-
-/// Where a broker listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tcp {
-    address: SocketAddr,
-    /// For MQTT over WebSocket.
-    websocket: Option<SocketAddr>,
-}
-
-impl Wire for Tcp {
-    type Stream = TcpStream;
-
-    async fn dial(&self, websocket: bool) -> io::Result<TcpStream> {
-        let address = if websocket { self.websocket } else { Some(self.address) };
-        // Cases that need what is not there are skipped before.
-        let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let stream = TcpStream::connect(address).await?;
-        // Each piece goes out when the network model says so, and not when a buffer is full.
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
-    fn reset(&self, stream: TcpStream) {
-        let _ = stream.set_zero_linger();
-        drop(stream);
-    }
 }
 
 /// What a broker's end looks like in the history of the case that it ended.

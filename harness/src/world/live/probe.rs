@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, QoS};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
 use crate::history::{Fact, History, whole_packet};
 use crate::profile::Credentials;
 
+use super::places::Places;
 use super::talk::{Message, Talk, Trouble};
 
 /// How long a single answer is awaited.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a broker said to a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,20 +32,51 @@ pub(super) enum Probe {
     Silent,
 }
 
-/// Asks a broker with a CONNECT of this version.
+/// Asks a broker with a CONNECT of this version, and waits so long for an answer.
 pub(super) async fn probe(
     address: SocketAddr,
     version: ProtocolVersion,
     client_id: &str,
     credentials: Option<&Credentials>,
+    patience: Duration,
 ) -> Probe {
-    let Ok(mut talk) = Talk::open(address, version, PATIENCE).await else { return Probe::Refuses };
+    let Ok(mut talk) = Talk::open(address, version, patience).await else { return Probe::Refuses };
     match talk.connect(client_id, credentials).await {
         Ok(_) => talk.leave().await,
         Err(fault) if matches!(fault.trouble, Trouble::Rejected(_) | Trouble::StrangeConnack) => {}
         Err(_) => return Probe::Silent,
     }
     Probe::Answers
+}
+
+/// A ClientHello of TLS 1.2 that offers one common cipher suite and nothing else.
+const CLIENT_HELLO: [u8; 52] = {
+    let mut hello = [0x5A; 52];
+    let head = [0x16, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3];
+    let tail = [0, 0, 2, 0xC0, 0x2F, 1, 0, 0, 0];
+    let mut at = 0;
+    while at < head.len() {
+        hello[at] = head[at];
+        at += 1;
+    }
+    let mut at = 0;
+    while at < tail.len() {
+        hello[43 + at] = tail[at];
+        at += 1;
+    }
+    hello
+};
+
+/// Whether somebody who answers no CONNECT answers a ClientHello: with a handshake record, or with an alert.
+pub(super) async fn speaks_tls(address: SocketAddr) -> bool {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&CLIENT_HELLO).await?;
+        let mut head = [0; 2];
+        stream.read_exact(&mut head).await?;
+        std::io::Result::Ok(head)
+    };
+    matches!(timeout(PATIENCE, exchange).await, Ok(Ok([0x15 | 0x16, 3])))
 }
 
 /// What a run leaves behind in a broker.
@@ -93,10 +129,10 @@ impl Traces {
     }
 
     /// Removes them. What the broker does not let go stays.
-    pub(super) async fn clear(self, address: SocketAddr, client_id: &str, credentials: Option<&Credentials>) {
+    pub(super) async fn clear(self, places: &Places, client_id: &str, credentials: Option<&Credentials>) {
         // Ending a session may publish its will, so retained messages come last.
         for (session, version) in self.sessions {
-            if let Ok(mut talk) = Talk::open(address, version, PATIENCE).await
+            if let Ok(mut talk) = Talk::open(places.mqtt(version), version, PATIENCE).await
                 && talk.connect(&session, credentials).await.is_ok()
             {
                 talk.leave().await;
@@ -106,7 +142,7 @@ impl Traces {
             return;
         }
         for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
-            let Ok(mut talk) = Talk::open(address, version, PATIENCE).await else { return };
+            let Ok(mut talk) = Talk::open(places.mqtt(version), version, PATIENCE).await else { return };
             if talk.connect(client_id, credentials).await.is_err() {
                 continue;
             }

@@ -1,18 +1,18 @@
 //! The process of a broker: started by a profile, asked whether it serves, halted, killed, started again.
 //!
 //! Each process is the leader of a group of its own, and signals go to the group; what the broker starts ends
-//! with it. Ready means a CONNACK, not an open port. Output goes to one file for each start. Whatever
-//! happens to this program short of SIGKILL, dropping a [`Server`] ends its group.
+//! with it, also what left the group ([`strays`]). Ready means a CONNACK on every listener, not an open port. Output
+//! goes to one file for each start. Whatever happens to this program short of SIGKILL, dropping a [`Server`] ends
+//! its group.
 //!
 //! Never the case: a signal to a process that was not started here, a folder for data that is used by two
 //! servers, a start whose failure says nothing.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::OsStr;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::{Rc, Weak};
@@ -21,128 +21,36 @@ use std::time::Duration;
 use reference_broker::codec::ProtocolVersion;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::profile::{Profile, fill};
+use crate::profile::{PortUse, Profile, StopSignal, fill};
 use crate::run::BrokerEvent;
 use crate::scenario::{BrokerAct, Capability};
 use crate::world::drive::Reporter;
 
-use super::Tcp;
-use super::probe::{Probe, probe};
+use super::output::{MOST_LOG, append, cut, tail_of};
+use super::places::{PORTS, Places, is_free};
+use super::probe::{Probe, probe, speaks_tls};
+use super::program::find_program;
+use super::start_error::{Instead, StartError};
+use super::strays::{self, MARK};
 
-/// Lines of output that a message or a report keeps.
-const LOG_LINES: usize = 200;
-/// Lines of output in an error message.
-const SHOWN_LINES: usize = 12;
-/// Bytes at the end of a log that are looked at for those lines.
-const LOG_TAIL: u64 = 256 * 1024;
 /// Between two questions whether a broker is ready.
 const POLL: Duration = Duration::from_millis(25);
+/// How long the first question waits for its answer; each one that gets none doubles it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a listener for WebSocket may open after the others.
+const WEBSOCKET_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a port may still be open after its process has ended.
 const PORT_PATIENCE: Duration = Duration::from_secs(5);
-/// Ports to choose from. Ephemeral ports begin above: one of those could be taken by a connection of our own
-/// while the broker is down, and a connection to it could even meet itself.
-const PORTS: std::ops::Range<u16> = 18_000..30_000;
 /// How often other ports are tried when one was taken by somebody else.
 const PORT_TRIES: usize = 4;
-
-/// Why a broker did not start.
-#[derive(Debug, Clone)]
-pub enum StartError {
-    /// The program does not exist.
-    Missing {
-        /// What was looked for.
-        program: String,
-        /// Where.
-        looked: Vec<PathBuf>,
-        /// Packages that have it.
-        install: Vec<String>,
-    },
-    /// The program cannot be run.
-    Spawn {
-        /// What was run.
-        program: String,
-        /// What the system said.
-        error: String,
-    },
-    /// Somebody else has the port.
-    PortInUse(u16),
-    /// No port is free.
-    NoPort,
-    /// The process ended before it answered.
-    Exited {
-        /// What was run.
-        command: String,
-        /// How it ended.
-        status: String,
-        /// The end of its output.
-        log: Vec<String>,
-    },
-    /// The process runs and answers no CONNECT.
-    Unready {
-        /// What was run.
-        command: String,
-        /// How long it was given.
-        within: Duration,
-        /// Whether connections were accepted.
-        accepts: bool,
-        /// The end of its output.
-        log: Vec<String>,
-    },
-    /// A file or folder that it needs.
-    Files(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tail = |f: &mut fmt::Formatter<'_>, log: &[String]| {
-            if log.is_empty() {
-                return write!(f, "; it printed nothing");
-            }
-            write!(f, "; its last output:")?;
-            log[log.len().saturating_sub(SHOWN_LINES)..].iter().try_for_each(|line| write!(f, "\n    {line}"))
-        };
-        match self {
-            StartError::Missing { program, looked, install } => {
-                let places: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
-                write!(
-                    f,
-                    "the broker's program `{program}` does not exist (looked in {})",
-                    places.join(", ")
-                )?;
-                if !install.is_empty() {
-                    write!(f, "; install the package {}", install.join(" or "))?;
-                }
-                Ok(())
-            }
-            StartError::Spawn { program, error } => {
-                write!(f, "the broker's program `{program}` cannot be run: {error}")
-            }
-            StartError::PortInUse(port) => write!(f, "port {port} is in use by another process"),
-            StartError::NoPort => write!(f, "no free port from {} to {}", PORTS.start, PORTS.end - 1),
-            StartError::Exited { command, status, log } => {
-                write!(f, "the broker ended before it answered a CONNECT: `{command}` {status}")?;
-                tail(f, log)
-            }
-            StartError::Unready { command, within, accepts, log } => {
-                let what = if *accepts {
-                    "accepts connections but sends no CONNACK"
-                } else {
-                    "accepts no connection"
-                };
-                write!(f, "the broker is not ready after {within:?}: `{command}` runs, {what}")?;
-                tail(f, log)
-            }
-            StartError::Files(message) => f.write_str(message),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
+/// Between two looks at the size of a log.
+const LOG_GLANCE: Duration = Duration::from_millis(500);
 
 /// Where servers put things, and what they are numbered by.
 #[derive(Debug)]
@@ -156,6 +64,8 @@ pub(super) struct Yard {
     /// How many ports were looked at.
     ports: Cell<u64>,
     alive: RefCell<Vec<Weak<Server>>>,
+    /// What there is to know about the broker's conduct as a process.
+    warnings: RefCell<BTreeSet<String>>,
 }
 
 impl Yard {
@@ -168,6 +78,7 @@ impl Yard {
             servers: Cell::new(0),
             ports: Cell::new(0),
             alive: RefCell::new(Vec::new()),
+            warnings: RefCell::new(BTreeSet::new()),
         }
     }
 
@@ -189,7 +100,17 @@ impl Yard {
     }
 
     fn chooses_ports(&self) -> bool {
-        self.profile.start.port.is_none() && self.profile.start.websocket_port.is_none()
+        self.profile.start.ports.values().all(Option::is_none)
+    }
+
+    /// Notes something about the broker's conduct, once.
+    fn warn(&self, text: impl Into<String>) {
+        self.warnings.borrow_mut().insert(text.into());
+    }
+
+    /// What was noted.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().iter().cloned().collect()
     }
 
     /// Starts a server; the ports that it was to have, and whether it did.
@@ -199,18 +120,15 @@ impl Yard {
     ) -> Result<(Vec<u16>, Result<Rc<Server>, StartError>), StartError> {
         let number = self.servers.get();
         self.servers.set(number + 1);
-        let port = match self.profile.start.port {
-            Some(port) if is_free(port) => port,
-            Some(port) => return Err(StartError::PortInUse(port)),
-            None => self.free_port().ok_or(StartError::NoPort)?,
-        };
-        let websocket = match (self.profile.start.listens_for_websocket(), self.profile.start.websocket_port)
-        {
-            (false, _) => None,
-            (true, Some(port)) if is_free(port) => Some(port),
-            (true, Some(port)) => return Err(StartError::PortInUse(port)),
-            (true, None) => Some(self.free_port().ok_or(StartError::NoPort)?),
-        };
+        let mut ports = BTreeMap::new();
+        for (port, wanted) in &self.profile.start.ports {
+            let given = match wanted {
+                Some(wanted) if is_free(*wanted) => *wanted,
+                Some(wanted) => return Err(StartError::PortInUse(*wanted)),
+                None => self.free_port().ok_or(StartError::NoPort)?,
+            };
+            ports.insert(port.clone(), given);
+        }
         let dir = tempfile::Builder::new()
             .prefix("assay-data-")
             .tempdir()
@@ -218,10 +136,12 @@ impl Yard {
         let server = Rc::new(Server {
             yard: Rc::clone(self),
             number,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            websocket: websocket.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            mark: format!("{:x}-{}-{number}", self.nonce, std::process::id()),
+            places: Places::local(&ports),
+            ports,
             settings: settings.to_vec(),
             starts: Cell::new(0),
+            ready_after: Cell::new(Duration::ZERO),
             running: RefCell::new(None),
             dir,
             given_up: Cell::new(false),
@@ -231,7 +151,7 @@ impl Yard {
         });
         self.alive.borrow_mut().retain(|server| server.strong_count() > 0);
         self.alive.borrow_mut().push(Rc::downgrade(&server));
-        let ports = server.ports().collect();
+        let ports = server.ports.values().copied().collect();
         let result = server.start().await.map(|_| server);
         Ok((ports, result))
     }
@@ -240,6 +160,7 @@ impl Yard {
     pub(super) fn kill_all(&self) {
         for server in self.alive.borrow().iter().filter_map(Weak::upgrade) {
             server.signal(Signal::KILL);
+            strays::end(&server.mark);
             let _ = fs::remove_dir_all(server.dir.path());
         }
     }
@@ -269,10 +190,6 @@ impl Yard {
     }
 }
 
-fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
 /// A process that runs or ran.
 #[derive(Debug)]
 struct Running {
@@ -280,6 +197,8 @@ struct Running {
     exit: watch::Receiver<Option<ExitStatus>>,
     /// Whether it ends because we want it to.
     wanted: Rc<Cell<bool>>,
+    /// What the environments of all that it starts have.
+    mark: String,
 }
 
 impl Running {
@@ -304,6 +223,7 @@ impl Drop for Running {
         if !self.has_ended() {
             self.signal(Signal::KILL);
         }
+        strays::end(&self.mark);
     }
 }
 
@@ -312,11 +232,14 @@ impl Drop for Running {
 pub(super) struct Server {
     yard: Rc<Yard>,
     number: u32,
-    pub(super) address: SocketAddr,
-    /// Where it listens for WebSocket, if its profile says so.
-    websocket: Option<SocketAddr>,
+    /// What the environments of all that it starts have, and no other.
+    mark: String,
+    ports: BTreeMap<PortUse, u16>,
+    /// Where it listens.
+    pub(super) places: Places,
     settings: Vec<(String, String)>,
     starts: Cell<u32>,
+    ready_after: Cell<Duration>,
     /// Dropped before the folder that it writes to.
     running: RefCell<Option<Running>>,
     dir: TempDir,
@@ -330,11 +253,6 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Where it listens.
-    pub(super) fn wire(&self) -> Tcp {
-        Tcp { address: self.address, websocket: self.websocket }
-    }
-
     pub(super) fn attach(&self, reporter: Reporter) {
         let mut reporters = self.reporters.borrow_mut();
         reporters.retain(Reporter::is_wanted);
@@ -385,9 +303,40 @@ impl Server {
         }
     }
 
-    /// The end of what the last start printed.
+    /// The end of what the last start printed, and of the log that the broker writes itself.
     pub(super) fn log(&self) -> Vec<String> {
-        self.last_log.borrow().as_deref().map(tail_of).unwrap_or_default()
+        let own = self.yard.profile.log_file.as_ref();
+        let own =
+            own.map(|path| tail_of(Path::new(&fill(path, |word| self.value(word))))).unwrap_or_default();
+        let printed = self.last_log.borrow().as_deref().map(tail_of).unwrap_or_default();
+        [own, printed].concat()
+    }
+
+    /// What a word in braces stands for.
+    fn value(&self, word: &str) -> Option<String> {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        match word {
+            "dir" => Some(path("data")),
+            "config" => Some(path("config")),
+            "assay" => Some(self.yard.assay.display().to_string()),
+            "settings" => Some(self.yard.profile.settings_text(&self.settings)),
+            _ => match word.strip_prefix("file-") {
+                Some(name) => {
+                    self.yard.profile.start.files.contains_key(name).then(|| path(&format!("files/{name}")))
+                }
+                None => {
+                    let port = self.ports.iter().find(|(port, _)| port.placeholder() == word);
+                    port.map(|(_, number)| number.to_string())
+                }
+            },
+        }
+    }
+
+    /// The additions to the environment of everything that is started here.
+    fn env(&self) -> Vec<(String, String)> {
+        let profile = self.yard.profile.env.iter();
+        let filled = profile.map(|(key, text)| (key.clone(), fill(text, |word| self.value(word))));
+        filled.chain([(MARK.to_string(), self.mark.clone())]).collect()
     }
 
     /// Does what a plan says and tells everyone what came of it.
@@ -451,8 +400,9 @@ impl Server {
             running.wanted.set(true);
             running.signal(Signal::KILL);
             running.ended(PORT_PATIENCE).await;
+            drop(running);
+            self.ports_are_free().await;
         }
-        self.port_is_free().await;
     }
 
     /// Returns when the process has really stopped: a signal takes effect a moment after it was sent, and on a
@@ -477,28 +427,75 @@ impl Server {
         }
     }
 
-    /// Asks the process to end, and ends it if it does not.
-    async fn stop(&self) {
+    /// How long the last start took until a CONNECT was answered.
+    pub(super) fn ready_after(&self) -> Duration {
+        self.ready_after.get()
+    }
+
+    /// Asks the process to end, and ends it if it does not; how long its end took if it was its own.
+    pub(super) async fn stop(&self) -> Option<Duration> {
         let running = self.running.borrow_mut().take();
-        if let Some(mut running) = running {
-            running.wanted.set(true);
-            running.signal(Signal::CONT);
-            running.signal(Signal::TERM);
-            if !running.ended(self.yard.profile.start.stop_within).await {
-                running.signal(Signal::KILL);
-                running.ended(PORT_PATIENCE).await;
+        let mut running = running?;
+        let asked = Instant::now();
+        let stop = &self.yard.profile.stop;
+        running.wanted.set(true);
+        running.signal(Signal::CONT);
+        let how = match stop.command.first() {
+            Some(program) => {
+                let problem = self.stop_by_command(&stop.command).await;
+                let how = format!("after `{program}`");
+                if let Some(problem) = problem {
+                    self.yard.warn(format!("the broker's stop command does not work: {problem}"));
+                }
+                how
             }
+            None => {
+                running.signal(match stop.signal {
+                    StopSignal::Term => Signal::TERM,
+                    StopSignal::Int => Signal::INT,
+                    StopSignal::Quit => Signal::QUIT,
+                    StopSignal::Hup => Signal::HUP,
+                });
+                format!("of SIG{}", stop.signal.name())
+            }
+        };
+        let mut took = None;
+        if running.ended(stop.within).await {
+            took = Some(asked.elapsed());
+        } else {
+            self.yard.warn(format!(
+                "the broker hangs when it is stopped: it did not end within {:?} {how} and was killed",
+                stop.within
+            ));
+            running.signal(Signal::KILL);
+            running.ended(PORT_PATIENCE).await;
         }
-        self.port_is_free().await;
+        drop(running);
+        self.ports_are_free().await;
+        took
     }
 
-    fn ports(&self) -> impl Iterator<Item = u16> {
-        [Some(self.address), self.websocket].into_iter().flatten().map(|address| address.port())
+    /// Runs the profile's command; what went wrong, if anything did.
+    async fn stop_by_command(&self, words: &[String]) -> Option<String> {
+        let words: Vec<String> = words.iter().map(|word| fill(word, |word| self.value(word))).collect();
+        let look_in = &self.yard.profile.start.look_in;
+        let Ok(program) = find_program(&words[0], look_in) else {
+            return Some(format!("`{}` does not exist", words[0]));
+        };
+        let mut command = Command::new(program);
+        command.args(&words[1..]).envs(self.env()).current_dir(self.dir.path()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match timeout(self.yard.profile.stop.within, command.status()).await {
+            Err(_) => Some(format!("`{}` does not end", words[0])),
+            Ok(Err(error)) => Some(format!("`{}`: {error}", words[0])),
+            Ok(Ok(status)) if !status.success() => Some(format!("`{}` {}", words[0], describe(status))),
+            Ok(Ok(_)) => None,
+        }
     }
 
-    async fn port_is_free(&self) {
+    async fn ports_are_free(&self) {
         let end = Instant::now() + PORT_PATIENCE;
-        let busy = || self.ports().any(|port| !is_free(port));
+        let busy = || self.ports.values().any(|port| !is_free(*port));
         while busy() && Instant::now() < end {
             sleep(Duration::from_millis(5)).await;
         }
@@ -507,28 +504,14 @@ impl Server {
     /// Starts the process and waits until it answers a CONNECT.
     async fn start(self: &Rc<Self>) -> Result<(), StartError> {
         let profile = &self.yard.profile;
-        if let Some(port) = self.ports().find(|port| !is_free(*port)) {
-            return Err(StartError::PortInUse(port));
+        if let Some(port) = self.ports.values().find(|port| !is_free(**port)) {
+            return Err(StartError::PortInUse(*port));
         }
         self.paused.set(false);
         let start = self.starts.get() + 1;
         self.starts.set(start);
-        let files =
-            |error: io::Error| StartError::Files(format!("the broker's files cannot be written: {error}"));
-        let data = self.dir.path().join("data");
-        fs::create_dir_all(&data).map_err(files)?;
-        let config = self.dir.path().join("config");
-        let value = |word: &str| match word {
-            "port" => Some(self.address.port().to_string()),
-            "websocket-port" => self.websocket.map(|address| address.port().to_string()),
-            "dir" => Some(data.display().to_string()),
-            "config" => Some(config.display().to_string()),
-            "assay" => Some(self.yard.assay.display().to_string()),
-            _ => None,
-        };
-        if let Some(template) = &profile.start.config {
-            fs::write(&config, fill(template, value)).map_err(files)?;
-        }
+        let data = self.write_files()?;
+        let value = |word: &str| self.value(word);
         let mut words: Vec<String> = profile.start.command.iter().map(|word| fill(word, value)).collect();
         for (key, setting) in &self.settings {
             words.extend(profile.set_arguments.iter().map(|argument| {
@@ -539,17 +522,17 @@ impl Server {
                 })
             }));
         }
-        let program = find_program(&words[0]).map_err(|looked| StartError::Missing {
-            program: words[0].clone(),
-            looked,
-            install: profile.install.clone(),
+        let program = find_program(&words[0], &profile.start.look_in).map_err(|looked| {
+            StartError::Missing { program: words[0].clone(), looked, install: profile.install.clone() }
         })?;
         let log = self.yard.logs.join(format!("{}-{}-{start}.log", profile.name, self.number));
-        let output = File::create(&log).map_err(files)?;
+        // Written at its end, so that it can be cut while the broker writes.
+        let _ = fs::remove_file(&log);
+        let output = File::options().create(true).append(true).open(&log).map_err(files)?;
         *self.last_log.borrow_mut() = Some(log.clone());
         let mut child = Command::new(&program)
             .args(&words[1..])
-            .envs(profile.env.iter().map(|(key, text)| (key.clone(), fill(text, value))))
+            .envs(self.env())
             .current_dir(&data)
             .stdin(Stdio::null())
             .stdout(Stdio::from(output.try_clone().map_err(files)?))
@@ -567,12 +550,25 @@ impl Server {
         };
         let (ended, exit) = watch::channel(None);
         let wanted = Rc::new(Cell::new(false));
-        let mut running = Running { group, exit: exit.clone(), wanted: Rc::clone(&wanted) };
+        let running =
+            Running { group, exit: exit.clone(), wanted: Rc::clone(&wanted), mark: self.mark.clone() };
         let server = Rc::downgrade(self);
         let told = Rc::clone(&wanted);
-        let mut first = exit;
         spawn_local(async move {
-            let status = child.wait().await.unwrap_or_default();
+            let status = loop {
+                match timeout(LOG_GLANCE, child.wait()).await {
+                    Ok(status) => break status.unwrap_or_default(),
+                    Err(_) if cut(&log, MOST_LOG) => {
+                        if let Some(server) = server.upgrade() {
+                            let most = MOST_LOG >> 20;
+                            server.yard.warn(format!(
+                                "the broker floods its log: only the end of each {most} MiB is kept"
+                            ));
+                        }
+                    }
+                    Err(_) => {}
+                }
+            };
             // Helpers that the broker started end with it.
             let _ = kill_process_group(group, Signal::KILL);
             let _ = ended.send(Some(status));
@@ -584,43 +580,134 @@ impl Server {
         });
         // Until it is ready its end is an answer to us, not an event of the run.
         wanted.set(true);
-        let end = Instant::now() + profile.start.ready_within;
-        let versions: Vec<ProtocolVersion> = [
-            (Capability::Mqtt311, ProtocolVersion::V3_1_1),
-            (Capability::Mqtt5, ProtocolVersion::V5),
-            (Capability::Mqtt31, ProtocolVersion::V3_1),
-        ]
-        .into_iter()
-        .filter(|(capability, _)| profile.has(*capability))
-        .map(|(_, version)| version)
-        .collect();
-        let mut accepts = false;
-        for attempt in 0.. {
-            let version =
-                versions.get(attempt % versions.len().max(1)).copied().unwrap_or(ProtocolVersion::V3_1_1);
-            let id = format!("assayprobe{:x}", self.yard.nonce & 0xFF_FFFF);
-            let answer = probe(self.address, version, &id, profile.credentials.as_ref()).await;
-            if let Some(status) = *first.borrow_and_update() {
-                let log = tail_of(&log);
-                return Err(StartError::Exited { command, status: describe(status), log });
-            }
-            match answer {
-                Probe::Answers => break,
-                Probe::Silent => accepts = true,
-                Probe::Refuses => {}
-            }
-            if Instant::now() >= end {
-                running.signal(Signal::KILL);
-                running.ended(PORT_PATIENCE).await;
-                let within = profile.start.ready_within;
-                return Err(StartError::Unready { command, within, accepts, log: tail_of(&log) });
-            }
-            sleep(POLL).await;
-        }
+        let began = Instant::now();
+        let running = self.ready(running, exit, &command).await?;
+        self.ready_after.set(began.elapsed());
         wanted.set(false);
         *self.running.borrow_mut() = Some(running);
         Ok(())
     }
+
+    /// Writes the configuration and what stands beside it; the folder for data.
+    fn write_files(&self) -> Result<PathBuf, StartError> {
+        let start = &self.yard.profile.start;
+        let data = self.dir.path().join("data");
+        fs::create_dir_all(&data).map_err(files)?;
+        let folder = self.dir.path().join("files");
+        fs::create_dir_all(&folder).map_err(files)?;
+        if let Some(template) = &start.config {
+            fs::write(self.dir.path().join("config"), fill(template, |word| self.value(word)))
+                .map_err(files)?;
+        }
+        for (name, template) in &start.files {
+            fs::write(folder.join(name), fill(template, |word| self.value(word))).map_err(files)?;
+        }
+        Ok(data)
+    }
+
+    /// The listeners that have to answer, each with the versions that it may be asked with.
+    fn listeners(&self) -> Vec<(SocketAddr, Vec<ProtocolVersion>)> {
+        let mut listeners: Vec<(SocketAddr, Vec<ProtocolVersion>)> = Vec::new();
+        for (capability, version) in [
+            (Capability::Mqtt311, ProtocolVersion::V3_1_1),
+            (Capability::Mqtt5, ProtocolVersion::V5),
+            (Capability::Mqtt31, ProtocolVersion::V3_1),
+        ] {
+            let address = self.places.mqtt(version);
+            if !self.yard.profile.has(capability) {
+                continue;
+            }
+            match listeners.iter_mut().find(|(it, _)| *it == address) {
+                Some((_, versions)) => versions.push(version),
+                None => listeners.push((address, vec![version])),
+            }
+        }
+        listeners
+    }
+
+    /// Waits until every listener answers a CONNECT.
+    async fn ready(
+        &self,
+        mut running: Running,
+        mut exit: watch::Receiver<Option<ExitStatus>>,
+        command: &str,
+    ) -> Result<Running, StartError> {
+        let profile = &self.yard.profile;
+        let within = profile.start.ready_within;
+        let end = Instant::now() + within;
+        let id = format!("assayprobe{:x}", self.yard.nonce & 0xFF_FFFF);
+        let credentials = profile.credentials.as_ref();
+        for (address, versions) in self.listeners() {
+            let mut patience = PATIENCE;
+            let mut does = Instead::Refuses;
+            for attempt in 0.. {
+                let version = versions[attempt % versions.len()];
+                let asked = Instant::now();
+                let answer = probe(address, version, &id, credentials, patience).await;
+                if let Some(status) = *exit.borrow_and_update() {
+                    return Err(StartError::Exited {
+                        command: command.to_string(),
+                        status: describe(status),
+                        log: self.log(),
+                    });
+                }
+                match answer {
+                    Probe::Answers if asked.elapsed() > profile.tolerance => {
+                        // The first answer may have waited for the start.
+                        let asked = Instant::now();
+                        probe(address, version, &id, credentials, patience).await;
+                        self.is_slow(asked.elapsed());
+                        break;
+                    }
+                    Probe::Answers => break,
+                    Probe::Silent => {
+                        does = Instead::Silent;
+                        // One that takes its time is given it.
+                        if attempt % versions.len() == versions.len() - 1 && asked.elapsed() >= patience {
+                            patience = (patience * 2).min(end.saturating_duration_since(Instant::now()));
+                            patience = patience.max(PATIENCE);
+                        }
+                    }
+                    Probe::Refuses => {}
+                }
+                if Instant::now() >= end {
+                    if does == Instead::Silent && speaks_tls(address).await {
+                        does = Instead::Tls;
+                    }
+                    running.signal(Signal::KILL);
+                    running.ended(PORT_PATIENCE).await;
+                    let (command, port) = (command.to_string(), address.port());
+                    return Err(StartError::Unready { command, port, within, does, log: self.log() });
+                }
+                sleep(POLL).await;
+            }
+        }
+        // Whether it serves there is for those to find out who ask it.
+        let end = end.min(Instant::now() + WEBSOCKET_PATIENCE);
+        for address in ProtocolVersion::ALL.into_iter().filter_map(|version| self.places.websocket(version)) {
+            while TcpStream::connect(address).await.is_err() && Instant::now() < end {
+                sleep(POLL).await;
+            }
+        }
+        Ok(running)
+    }
+
+    /// Warns of a broker that is slow enough to be late for everything.
+    fn is_slow(&self, took: Duration) {
+        let tolerance = self.yard.profile.tolerance;
+        if took > tolerance {
+            self.yard.warn(format!(
+                "the broker is slow: it answers a CONNECT after {:.1} s, and its profile's tolerance is {:.1} s; \
+                 what comes later than that counts as missing",
+                took.as_secs_f64(),
+                tolerance.as_secs_f64()
+            ));
+        }
+    }
+}
+
+fn files(error: io::Error) -> StartError {
+    StartError::Files(format!("the broker's files cannot be written: {error}"))
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -629,112 +716,5 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was ended by signal {signal}"),
         (None, None) => "ended".into(),
-    }
-}
-
-/// A word of a command that names this program, or another one.
-fn filled(word: &str) -> String {
-    let this = || std::env::current_exe().ok().map(|path| path.display().to_string());
-    fill(word, |word| if word == "assay" { this() } else { None })
-}
-
-/// The program that a profile starts, and where it is; what does not exist has no path.
-pub(super) fn program_of(profile: &Profile) -> Option<PathBuf> {
-    find_program(&filled(profile.start.command.first()?)).ok()
-}
-
-/// The program's path, or where it was looked for. Servers are often installed where only root's PATH leads.
-fn find_program(name: &str) -> Result<PathBuf, Vec<PathBuf>> {
-    if name.contains('/') {
-        let path = PathBuf::from(name);
-        return if path.is_file() { Ok(path) } else { Err(vec![path]) };
-    }
-    // The environment of the command is where its programs come from.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = [
-        "/usr/sbin",
-        "/usr/local/sbin",
-        "/sbin",
-        "/usr/local/bin",
-        "/opt/homebrew/sbin",
-        "/opt/homebrew/bin",
-    ];
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    for folder in more {
-        let folder = PathBuf::from(folder);
-        if !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    let found = folders.iter().map(|folder| folder.join(OsStr::new(name))).find(|path| path.is_file());
-    found.ok_or(folders)
-}
-
-fn append(path: &Path, text: &str) {
-    use std::io::Write;
-    if let Ok(mut file) = File::options().append(true).open(path) {
-        let _ = file.write_all(text.as_bytes());
-    }
-}
-
-/// The last lines of a log, without colours.
-fn tail_of(path: &Path) -> Vec<String> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|mut file| {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
-        file.read_to_end(&mut bytes)
-    });
-    if read.is_err() {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text.lines().map(without_colours).collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
-}
-
-fn without_colours(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            out.push(c);
-            continue;
-        }
-        if chars.next() == Some('[') {
-            // A control sequence ends with a letter.
-            chars.by_ref().find(char::is_ascii_alphabetic);
-        }
-    }
-    out
-}
-
-/// The first line with a digit that a profile's version command prints.
-pub(super) async fn version_of(profile: &Profile) -> Option<String> {
-    let program = find_program(&filled(profile.version_command.first()?)).ok()?;
-    let mut command = Command::new(program);
-    command.args(&profile.version_command[1..]).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(Duration::from_secs(5), command.output()).await.ok()?.ok()?;
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .find(|line| line.contains(|c: char| c.is_ascii_digit()))
-        .map(|line| without_colours(line.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_are_left_out() {
-        assert_eq!(without_colours("\u{1b}[1;32mINFO\u{1b}[0m it runs"), "INFO it runs");
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_tells_where_it_was_looked_for() {
-        let looked = find_program("assay-no-such-program").expect_err("it does not exist");
-        assert!(looked.contains(&PathBuf::from("/usr/sbin")), "{looked:?}");
-        assert_eq!(find_program("/no/such/program"), Err(vec![PathBuf::from("/no/such/program")]));
     }
 }

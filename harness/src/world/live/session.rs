@@ -26,12 +26,12 @@ use crate::world::drive::{Control, Reporter, drive};
 
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};
-use super::probe::{Probe, Traces, probe};
-use super::process::{Server, Yard, version_of};
+use super::places::Places;
+use super::probe::{PATIENCE, Probe, Traces, probe, speaks_tls};
+use super::process::{Server, Yard};
+use super::program::version_of;
 use super::sort::{Place, needs, place};
-use super::{
-    Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, Tcp, crash_of,
-};
+use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, crash_of};
 
 /// How often the dispatcher looks whether the run was interrupted.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -117,6 +117,29 @@ pub(super) fn discover(
         found?;
         let interrupted = || LiveError::System(std::io::ErrorKind::Interrupted.into());
         Ok((summary.broker, summary.discovered.ok_or_else(interrupted)?))
+    })
+}
+
+/// Starts a profile's broker and hands it over; what came of that.
+pub(super) fn try_out<T>(
+    target: &Target,
+    options: &LiveOptions<'_>,
+    ask: impl AsyncFnOnce(&Server) -> T,
+) -> Result<(T, Summary), LiveError> {
+    in_the_real_world(async {
+        let mut nobody = |_| {};
+        let mut session = Session::new(target, options, &mut nobody)?;
+        let begun = session.begin().await;
+        let server = session.server.clone();
+        let asked = match &server {
+            Some(server) => session.unless_interrupted(ask(server)).await,
+            None => None,
+        };
+        drop(server);
+        let summary = session.end().await;
+        begun?;
+        let interrupted = || LiveError::System(std::io::ErrorKind::Interrupted.into());
+        Ok((asked.ok_or_else(interrupted)?, summary))
     })
 }
 
@@ -312,20 +335,23 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// Starts the broker, or finds it.
     async fn begin(&mut self) -> Result<(), LiveError> {
+        let mut version = None;
         if let Target::Profile(profile) = self.target {
             let assay = match &self.options.assay {
                 Some(path) => path.clone(),
                 None => std::env::current_exe().map_err(LiveError::System)?,
             };
+            version = version_of(profile, &assay).await;
             let yard = Yard::new((**profile).clone(), assay, self.logs.path.clone(), self.options.nonce);
             self.yard = Some(Rc::new(yard));
         }
         self.listen_to_signals();
         match self.target {
             Target::Profile(profile) => {
-                if let Some(version) = version_of(profile).await {
+                if let Some(version) = &version {
                     self.summary.broker = format!("{} ({version})", profile.name);
                 }
+                self.summary.version = version;
                 // The first start proves the profile, whoever runs on it.
                 match self.start().await {
                     Some(Ok(server)) => self.server = Some(server),
@@ -337,7 +363,14 @@ impl<'s, 'o> Session<'s, 'o> {
             Target::Address { url, addresses, .. } => match self.find(addresses).await {
                 Ok(address) => self.address = address,
                 Err(Probe::Refuses) => return Err(LiveError::Refused { url: url.clone() }),
-                Err(_) => return Err(LiveError::Silent { url: url.clone() }),
+                Err(_) => {
+                    for address in addresses {
+                        if speaks_tls(*address).await {
+                            return Err(LiveError::Tls { url: url.clone() });
+                        }
+                    }
+                    return Err(LiveError::Silent { url: url.clone() });
+                }
             },
         }
         Ok(())
@@ -345,21 +378,15 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// Finds out what the broker has.
     async fn discover(&mut self) -> Result<(), LiveError> {
-        let place = self.target.websocket_place();
-        let (address, websocket) = match (&self.server, self.target) {
-            (Some(server), _) => {
-                let Tcp { address, websocket } = server.wire();
-                (address, websocket)
-            }
-            (None, Target::Address { websocket, .. }) => {
-                (self.address, websocket.as_ref().map(|(address, _)| *address))
-            }
+        let places = match (&self.server, self.target) {
+            (Some(server), _) => server.places,
+            (None, Target::Address { .. }) => self.places(),
             // Interrupted before it had started.
             (None, Target::Profile(_)) => return Ok(()),
         };
         let site = Site {
-            address,
-            websocket: websocket.map(|address| (address, place)),
+            places,
+            websocket: self.target.websocket_place(),
             credentials: self.target.credentials().cloned(),
             nonce: self.options.nonce,
         };
@@ -415,6 +442,7 @@ impl<'s, 'o> Session<'s, 'o> {
         self.running.abort_all();
         if let Some(yard) = self.yard.take() {
             yard.close().await;
+            self.summary.warnings = yard.warnings();
         }
         self.server = None;
         for number in 0..self.slots.len() {
@@ -474,7 +502,9 @@ impl<'s, 'o> Session<'s, 'o> {
         for round in 0..QUESTIONS {
             for address in addresses {
                 for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
-                    match probe(*address, version, &self.probe_id(), self.target.credentials()).await {
+                    match probe(*address, version, &self.probe_id(), self.target.credentials(), PATIENCE)
+                        .await
+                    {
                         Probe::Answers => return Ok(*address),
                         Probe::Silent => worst = Probe::Silent,
                         Probe::Refuses => break,
@@ -488,6 +518,15 @@ impl<'s, 'o> Session<'s, 'o> {
             sleep(PAUSE).await;
         }
         Err(worst)
+    }
+
+    /// Where a broker listens that was there already.
+    fn places(&self) -> Places {
+        let websocket = match self.target {
+            Target::Address { websocket, .. } => websocket.as_ref().map(|(address, _)| *address),
+            Target::Profile(_) => None,
+        };
+        Places::everywhere(self.address, websocket)
     }
 
     /// How many processes of the broker may run.
@@ -566,11 +605,7 @@ impl<'s, 'o> Session<'s, 'o> {
             credentials: self.target.credentials().cloned(),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
-        let websocket = match self.target {
-            Target::Address { websocket, .. } => websocket.as_ref().map(|(address, _)| *address),
-            Target::Profile(_) => None,
-        };
-        let wire = Tcp { address: self.address, websocket };
+        let places = self.places();
         self.running.spawn_local(async move {
             let result = match yard {
                 Some(yard) if alone => errand.on_its_own(&yard).await,
@@ -578,7 +613,7 @@ impl<'s, 'o> Session<'s, 'o> {
                     Some(server) => Ok(errand.beside_others(server).await),
                     None => Err(StartError::Files("there is no broker".into())),
                 },
-                None => Ok(errand.at(wire).await),
+                None => Ok(errand.at(places).await),
             };
             Done { slot: number, turn, alone, result }
         });
@@ -752,7 +787,7 @@ impl Errand {
     /// On a broker that is started for it and ended after it.
     async fn on_its_own(self, yard: &Rc<Yard>) -> Result<Run, StartError> {
         let server = yard.start(&self.plan.config).await?;
-        let (played, real) = self.play(server.wire(), Some(Rc::clone(&server))).await;
+        let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         server.kill().await;
         Ok(Run { played, real, died, gone: false, server: None })
@@ -760,27 +795,26 @@ impl Errand {
 
     /// On a broker that others use at the same time.
     async fn beside_others(self, server: Rc<Server>) -> Run {
-        let (played, real) = self.play(server.wire(), Some(Rc::clone(&server))).await;
+        let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         if died.is_none() {
-            self.clear(&played, server.address).await;
+            self.clear(&played, &server.places).await;
         }
         Run { played, real, died, gone: false, server: Some(server) }
     }
 
     /// On a broker that was there before.
-    async fn at(self, wire: Tcp) -> Run {
-        let address = wire.address;
-        let (played, real) = self.play(wire, None).await;
-        let gone = !played.findings.is_empty() && !self.answers(address).await;
+    async fn at(self, places: Places) -> Run {
+        let (played, real) = self.play(places, None).await;
+        let gone = !played.findings.is_empty() && !self.answers(&places).await;
         if !gone {
-            self.clear(&played, address).await;
+            self.clear(&played, &places).await;
         }
         Run { played, real, died: None, gone, server: None }
     }
 
     /// Plays the case; a panic of the harness is a finding about the harness.
-    async fn play(&self, wire: Tcp, server: Option<Rc<Server>>) -> (Played, Duration) {
+    async fn play(&self, wire: Places, server: Option<Rc<Server>>) -> (Played, Duration) {
         let began = Instant::now();
         let (plan, seed, options) = (Rc::clone(&self.plan), self.seed, self.stage);
         let task = spawn_local(async move {
@@ -812,7 +846,7 @@ impl Errand {
         if server.has_died() || (suspicious && server.dies_within(DYING).await) {
             return Some(server.log());
         }
-        if suspicious && server.should_answer() && !self.answers(server.address).await {
+        if suspicious && server.should_answer() && !self.answers(&server.places).await {
             server.give_up();
             return Some(server.log());
         }
@@ -820,11 +854,12 @@ impl Errand {
     }
 
     /// Whether the broker still answers somebody who has done nothing wrong.
-    async fn answers(&self, address: SocketAddr) -> bool {
+    async fn answers(&self, places: &Places) -> bool {
         let mut silences = 0;
         for _ in 0..QUESTIONS {
             for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
-                match probe(address, version, &self.client_id, self.credentials.as_ref()).await {
+                let address = places.mqtt(version);
+                match probe(address, version, &self.client_id, self.credentials.as_ref(), PATIENCE).await {
                     Probe::Answers => return true,
                     Probe::Silent => silences += 1,
                     Probe::Refuses => {}
@@ -839,12 +874,12 @@ impl Errand {
         false
     }
 
-    async fn clear(&self, played: &Played, address: SocketAddr) {
+    async fn clear(&self, played: &Played, places: &Places) {
         let plan = &self.plan;
         let version =
             |client: u32| plan.clients.get(client as usize).map_or(plan.version, |client| client.version);
         let traces = Traces::of(&played.history, version);
-        traces.clear(address, &self.client_id, self.credentials.as_ref()).await;
+        traces.clear(places, &self.client_id, self.credentials.as_ref()).await;
     }
 }
 

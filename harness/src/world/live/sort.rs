@@ -2,10 +2,14 @@
 //!
 //! Never the case: a case that is left out without a reason that a reader can act on.
 
+use std::time::Duration;
+
 use reference_broker::codec::{Packet, ProtocolVersion};
 
-use crate::profile::Credentials;
-use crate::scenario::{Act, Capability, Plan, PlanOptions, PlanProblem, StepAct, WorldKind, unprefixable};
+use crate::profile::{Credentials, Persistence};
+use crate::scenario::{
+    Act, BrokerAct, Capability, Plan, PlanOptions, PlanProblem, StepAct, Transport, WorldKind, unprefixable,
+};
 use crate::text::format_duration;
 use crate::world::shortest_span;
 
@@ -47,6 +51,12 @@ pub(super) fn place(
     if let Some(credentials) = target.credentials() {
         present(&mut plan, credentials);
     }
+    if needs(&plan).contains(&Capability::Persistence)
+        && let Target::Profile(profile) = target
+        && let Persistence::Within(period) = profile.persistence
+    {
+        settle(&mut plan, period);
+    }
     let place = match obstacle(case, &plan, target, options) {
         Some(reason) => Place::Nowhere(reason),
         None if alone => Place::Alone,
@@ -66,6 +76,25 @@ fn obstacle(case: &LiveCase, plan: &Plan, target: &Target, options: &LiveOptions
     if let Some(absent) = needs(plan).into_iter().find(|capability| !target.has(*capability)) {
         return Some(format!("needs {}, which {} does not have", absent.name(), target.name()));
     }
+    if let Target::Profile(profile) = target {
+        if let Some((key, value)) = profile.lacks(&plan.config) {
+            return Some(format!("needs the setting {key} {value}, which {} cannot be given", target.name()));
+        }
+        if needs(plan).contains(&Capability::Persistence)
+            && profile.persistence == Persistence::OnShutdown
+            && plan.steps.iter().any(|step| ends_at_once(&step.act))
+        {
+            let claimed = "needs persistence over a sudden end, and the claim is on-shutdown";
+            return Some(claimed.to_string());
+        }
+    }
+    let unreached = plan.clients.iter().find(|client| {
+        matches!(client.transport, Transport::WebSocket { .. }) && !target.has_websocket_of(client.version)
+    });
+    if let Some(client) = unreached {
+        let (version, name) = (client.version, target.name());
+        return Some(format!("needs websocket in {version}, for which {name} has no listener"));
+    }
     let span = shortest_span(plan);
     if span > options.max_wait {
         return Some(format!(
@@ -75,6 +104,24 @@ fn obstacle(case: &LiveCase, plan: &Plan, target: &Target, options: &LiveOptions
         ));
     }
     None
+}
+
+/// Whether the broker's process ends without a chance to write anything.
+fn ends_at_once(act: &StepAct) -> bool {
+    matches!(act, StepAct::Broker(BrokerAct::Kill | BrokerAct::PowerLoss))
+}
+
+/// Gives a broker the time that it claims to need before its process ends: the wait before each end is at least
+/// as long as the period.
+fn settle(plan: &mut Plan, period: Duration) {
+    for at in 1..plan.steps.len() {
+        let (before, rest) = plan.steps.split_at_mut(at);
+        if let (Some(step), true) = (before.last_mut(), ends_at_once(&rest[0].act))
+            && let StepAct::Wait(wait) = &mut step.act
+        {
+            *wait = (*wait).max(period);
+        }
+    }
 }
 
 /// What a broker has to have for a plan.
