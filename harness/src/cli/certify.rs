@@ -45,6 +45,9 @@ pub struct CertifyArguments {
     /// Skip what needs a longer wait
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     max_wait: u64,
+    /// Wait in real time, even if the profile says how the broker's clock can be moved
+    #[arg(long)]
+    real_time: bool,
     /// Show what does not pass while it runs
     #[arg(long, short)]
     verbose: bool,
@@ -128,6 +131,7 @@ fn certified(arguments: &CertifyArguments) -> Result<u8, (u8, String)> {
         ending: "jsonl.gz",
         max_wait: Duration::from_secs(arguments.max_wait),
         discovery: true,
+        travel: !arguments.real_time,
         logs: None,
         verbose: false,
         quiet: !arguments.verbose,

@@ -61,6 +61,8 @@ pub(super) struct Request<'a> {
     pub(super) ending: &'static str,
     pub(super) max_wait: Duration,
     pub(super) discovery: bool,
+    /// Whether the broker's clock may be moved.
+    pub(super) travel: bool,
     pub(super) logs: Option<PathBuf>,
     /// Show every case.
     pub(super) verbose: bool,
@@ -269,6 +271,7 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
         took_ms: watch.elapsed().as_micros() as f64 / 1000.0,
         command: request.command.clone(),
         environment: Environment::here(),
+        clock_moved: done.travels,
         profile: match &request.target {
             Some(Target::Profile(profile)) => {
                 Some(ProfileResult { name: profile.name.clone(), text: profile.text.clone() })
@@ -318,6 +321,7 @@ fn live(sink: &mut Sink<'_>, target: &Target) -> Result<crate::world::live::Summ
         nonce: nonce(),
         max_wait: request.max_wait,
         discovery: request.discovery,
+        travel: request.travel,
         logs: request.logs.clone(),
         judge: &|plan, played| verdict_of(&check(plan, &played.history)),
         ..defaults

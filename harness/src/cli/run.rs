@@ -77,6 +77,9 @@ pub struct RunArguments {
     /// Live world: do not ask the broker first what it has; what nobody denies is then taken to be there
     #[arg(long)]
     no_discovery: bool,
+    /// Live world: wait in real time, even if the profile says how the broker's clock can be moved
+    #[arg(long)]
+    real_time: bool,
     /// Show every case, not only what did not pass, and the implementation choices
     #[arg(long, short)]
     verbose: bool,
@@ -181,6 +184,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
         ending: "jsonl",
         max_wait: Duration::from_secs(arguments.max_wait),
         discovery: !arguments.no_discovery,
+        travel: !arguments.real_time,
         logs: None,
         verbose: arguments.verbose,
         quiet: false,
@@ -448,6 +452,7 @@ pub fn run_file(path: &Path, verbose: bool) -> u8 {
         set: Vec::new(),
         max_wait: 60,
         no_discovery: false,
+        real_time: false,
         verbose,
         choices: false,
     })

@@ -407,6 +407,9 @@ pub struct RunResult {
     pub command: String,
     /// Where it ran.
     pub environment: Environment,
+    /// Whether the broker's clock was moved where a case had to wait; none if nobody tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_moved: Option<bool>,
     /// The profile that started the broker, as it was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileResult>,

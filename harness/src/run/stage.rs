@@ -222,6 +222,30 @@ impl<'p> Stage<'p> {
         next
     }
 
+    /// Until when nothing but time has to pass: the current step waits or expects something, nothing is under way in the
+    /// network, and nothing is awaited from the broker's process. `None` if it is otherwise.
+    pub fn only_waits_until(&self) -> Option<Time> {
+        let passive = match self.current_act() {
+            Some(StepAct::Wait(_)) => true,
+            Some(StepAct::Client { act: Act::Expect(_), .. }) => self.fence.is_none(),
+            _ => false,
+        };
+        if self.phase != Phase::Steps || !passive || self.awaited.is_some() || self.resets > 0 {
+            return None;
+        }
+        self.next_deadline()
+    }
+
+    /// Whether the current step expects something of the broker.
+    pub fn expects(&self) -> bool {
+        matches!(self.current_act(), Some(StepAct::Client { act: Act::Expect(_), .. }))
+    }
+
+    fn current_act(&self) -> Option<&StepAct> {
+        let at = self.next_step.checked_sub(1)?;
+        Some(&self.plan.steps.get(at)?.act)
+    }
+
     /// The judge, for what is shown while the run goes on.
     pub fn judge(&self) -> &Judge<'p> {
         &self.judge

@@ -13,7 +13,7 @@
 //! Never the case: a choice by chance (no `select!`, no map that iterates at random), a write that the owner
 //! waits for, a thought about what the bytes mean.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::io;
@@ -43,6 +43,12 @@ const READS_IN_A_ROW: usize = 16;
 const MOST_BYTES: u64 = 64 << 20;
 /// The stage is asked at least this often whether one of its bounds has been reached.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long nothing may have happened before the clock is moved while a step only waits.
+const CALM: Duration = Duration::from_millis(50);
+/// The same while a step expects something, which may be on its way.
+const EXPECTANT_CALM: Duration = Duration::from_millis(300);
+/// The same after the clock was moved: what the broker does then, it does at once.
+const CALM_AFTER_LEAP: Duration = Duration::from_millis(15);
 /// After this many deadlines in a row at which no time passed, a little time is made to pass.
 const MOST_IDLE_ROUNDS: u32 = 64;
 
@@ -74,6 +80,17 @@ pub(super) trait Control {
 
     /// Begins to do this; what comes of it is told in its own time.
     fn act(&mut self, act: BrokerAct);
+
+    /// How far the broker's clock can be moved at a time at this moment, if it can be moved at all.
+    fn leap(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Moves the broker's clock forward by that much, and returns when the broker has noticed.
+    fn travel(&mut self, by: Duration) -> impl Future<Output = ()> {
+        let _ = by;
+        std::future::ready(())
+    }
 }
 
 /// Takes what happens to the broker's process.
@@ -140,15 +157,20 @@ impl Line {
 /// The zero of the history's time is the moment of the call.
 pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut impl Control) {
     let origin = Instant::now();
-    let now = || Time(u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX));
+    // How far the clock was moved: to the stage, that time has passed like any other.
+    let travelled = Cell::new(Duration::ZERO);
+    let now = || Time(u64::try_from((origin.elapsed() + travelled.get()).as_micros()).unwrap_or(u64::MAX));
     let (events, mut arrivals) = mpsc::unbounded_channel();
     control.attach(Reporter(events.clone()));
     let mut driver =
         Driver { wire: Rc::new(wire), lines: Vec::new(), tasks: JoinSet::new(), events, taken: 0 };
     let mut idle = 0;
+    // When something happened last, and whether that was a leap.
+    let mut stirred = (origin, false);
     stage.start(now());
     loop {
         while let Some(output) = stage.poll_output() {
+            stirred = (Instant::now(), false);
             match output {
                 Output::Broker(act) => {
                     if act == BrokerAct::PowerLoss {
@@ -173,11 +195,37 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
         driver.grant(stage);
         driver.check();
         let before = now();
+        if let Some(leap) = control.leap()
+            && let Some(until) = stage.only_waits_until()
+            && until > before + leap
+        {
+            let calm = match (stirred.1, stage.expects()) {
+                (true, _) => CALM_AFTER_LEAP,
+                (false, true) => EXPECTANT_CALM,
+                (false, false) => CALM,
+            };
+            match timeout_at(stirred.0 + calm, arrivals.recv()).await {
+                Ok(Some(event)) => {
+                    stirred = (Instant::now(), false);
+                    driver.report(stage, event, now());
+                }
+                Ok(None) | Err(_) => {
+                    let by = leap;
+                    control.travel(by).await;
+                    travelled.set(travelled.get() + by);
+                    stirred = (Instant::now(), true);
+                }
+            }
+            stage.advance(now());
+            continue;
+        }
         let latest = before + LONGEST_WAIT;
         let deadline = stage.next_deadline().map_or(latest, |deadline| deadline.min(latest));
-        match timeout_at(origin + Duration::from_micros(deadline.0), arrivals.recv()).await {
+        let end = origin + Duration::from_micros(deadline.0).saturating_sub(travelled.get());
+        match timeout_at(end, arrivals.recv()).await {
             Ok(Some(event)) => {
                 idle = 0;
+                stirred = (Instant::now(), false);
                 driver.report(stage, event, now());
                 // What has happened by now comes before what time alone brings, in the order of the queue.
                 while !stage.is_finished()

@@ -33,6 +33,7 @@ mod sort;
 mod start_error;
 mod strays;
 mod talk;
+mod travel;
 
 use std::fmt;
 use std::io;
@@ -262,6 +263,8 @@ pub struct LiveOptions<'a> {
     pub reruns: usize,
     /// Whether the broker is asked first what it has.
     pub discovery: bool,
+    /// Whether the broker's clock is moved, where its profile says how and a probe shows that it works.
+    pub travel: bool,
     /// Where the brokers' output goes; a temporary folder, kept if something went wrong, if not given.
     pub logs: Option<PathBuf>,
     /// The `assay` command for profiles that start it; this executable if not given.
@@ -283,6 +286,7 @@ impl fmt::Debug for LiveOptions<'_> {
             .field("stage", &self.stage)
             .field("reruns", &self.reruns)
             .field("discovery", &self.discovery)
+            .field("travel", &self.travel)
             .field("logs", &self.logs)
             .finish_non_exhaustive()
     }
@@ -305,6 +309,7 @@ impl Default for LiveOptions<'_> {
             },
             reruns: 3,
             discovery: true,
+            travel: true,
             logs: None,
             assay: None,
             interrupted: Arc::new(AtomicBool::new(false)),
@@ -381,6 +386,8 @@ pub struct Summary {
     pub version: Option<String>,
     /// What the broker was found to have; none if it was not asked.
     pub discovered: Option<Discovered>,
+    /// Whether the broker's clock could be moved; none if that was not tried.
+    pub travels: Option<bool>,
     /// Where the brokers' output is, if it was kept.
     pub logs: Option<PathBuf>,
     /// What there is to know about the broker's conduct as a process: it hangs when it is stopped, floods its log,

@@ -35,9 +35,10 @@ use crate::world::drive::Reporter;
 use super::output::{MOST_LOG, append, cut, tail_of};
 use super::places::{PORTS, Places, is_free};
 use super::probe::{Probe, probe, speaks_tls};
-use super::program::find_program;
+use super::program::{find_clock, find_program};
 use super::start_error::{Instead, StartError};
 use super::strays::{self, MARK};
+use super::travel::ClockFile;
 
 /// Between two questions whether a broker is ready.
 const POLL: Duration = Duration::from_millis(25);
@@ -82,14 +83,16 @@ impl Yard {
         }
     }
 
-    /// Starts a server on fresh data, with these settings of the reference broker.
+    /// Starts a server on fresh data, with these settings of the reference broker; with a clock that can be moved, if
+    /// that is asked for and the profile has one.
     pub(super) async fn start(
         self: &Rc<Self>,
         settings: &[(String, String)],
+        clock: bool,
     ) -> Result<Rc<Server>, StartError> {
         let mut tries = 0;
         loop {
-            let (ports, result) = self.start_once(settings).await?;
+            let (ports, result) = self.start_once(settings, clock).await?;
             tries += 1;
             // Between the choice of a port and the broker's claim to it somebody else may have taken it.
             match result {
@@ -117,6 +120,7 @@ impl Yard {
     async fn start_once(
         self: &Rc<Self>,
         settings: &[(String, String)],
+        clock: bool,
     ) -> Result<(Vec<u16>, Result<Rc<Server>, StartError>), StartError> {
         let number = self.servers.get();
         self.servers.set(number + 1);
@@ -133,8 +137,14 @@ impl Yard {
             .prefix("assay-data-")
             .tempdir()
             .map_err(|error| StartError::Files(format!("no folder for the broker's data: {error}")))?;
+        let library = self.profile.clock.filter(|_| clock).and_then(find_clock);
+        let clock = match library {
+            Some(library) => Some(ClockFile::new(library, dir.path()).map_err(files)?),
+            None => None,
+        };
         let server = Rc::new(Server {
             yard: Rc::clone(self),
+            clock,
             number,
             mark: format!("{:x}-{}-{number}", self.nonce, std::process::id()),
             places: Places::local(&ports),
@@ -235,6 +245,8 @@ pub(super) struct Server {
     /// What the environments of all that it starts have, and no other.
     mark: String,
     ports: BTreeMap<PortUse, u16>,
+    /// Its clock, if that can be moved.
+    clock: Option<ClockFile>,
     /// Where it listens.
     pub(super) places: Places,
     settings: Vec<(String, String)>,
@@ -336,7 +348,24 @@ impl Server {
     fn env(&self) -> Vec<(String, String)> {
         let profile = self.yard.profile.env.iter();
         let filled = profile.map(|(key, text)| (key.clone(), fill(text, |word| self.value(word))));
-        filled.chain([(MARK.to_string(), self.mark.clone())]).collect()
+        let clock = self.clock.iter().flat_map(ClockFile::env);
+        filled.chain(clock).chain([(MARK.to_string(), self.mark.clone())]).collect()
+    }
+
+    /// Whether its clock can be moved now: a process that is halted or gone would not notice.
+    pub(super) fn can_travel(&self) -> bool {
+        self.clock.is_some() && self.should_answer() && !self.has_died()
+    }
+
+    /// Moves its clock and wakes it; returns when it has answered a CONNECT, or does not answer.
+    pub(super) async fn travel(&self, by: Duration, version: ProtocolVersion) {
+        if let Some(clock) = &self.clock
+            && clock.advance(by).is_ok()
+        {
+            let id = format!("assayclock{:x}", self.yard.nonce & 0xFF_FFFF);
+            let credentials = self.yard.profile.credentials.as_ref();
+            probe(self.places.mqtt(version), version, &id, credentials, PATIENCE).await;
+        }
     }
 
     /// Does what a plan says and tells everyone what came of it.

@@ -19,9 +19,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::history::History;
 use crate::profile::Credentials;
 use crate::run::{Stage, StageOptions};
-use crate::scenario::{BrokerAct, Plan};
+use crate::scenario::{BrokerAct, Capability, Plan};
 use crate::verdict::{Finding, Verdict, Weight};
-use crate::world::Played;
+use crate::world::{Played, patient_span};
 use crate::world::drive::{Control, Reporter, drive};
 
 use super::discovered::Discovered;
@@ -30,7 +30,8 @@ use super::places::Places;
 use super::probe::{PATIENCE, Probe, Traces, probe, speaks_tls};
 use super::process::{Server, Yard};
 use super::program::version_of;
-use super::sort::{Place, needs, place};
+use super::sort::{Place, needs, place, too_long};
+use super::travel::{LEAP, WORTH_IT, moves};
 use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, crash_of};
 
 /// How often the dispatcher looks whether the run was interrupted.
@@ -311,6 +312,7 @@ impl<'s, 'o> Session<'s, 'o> {
             self.discover().await?;
             self.leave_out();
         }
+        self.try_the_clock().await;
         if self.shared.is_empty() {
             self.server = None;
         }
@@ -416,6 +418,63 @@ impl<'s, 'o> Session<'s, 'o> {
         Ok(())
     }
 
+    /// Finds out whether the broker's clock can be moved. If so, cases that wait get a process each; if not, those
+    /// that wait too long are left out.
+    async fn try_the_clock(&mut self) {
+        let Target::Profile(profile) = self.target else { return };
+        if profile.clock.is_none() || !self.options.travel {
+            return;
+        }
+        let Some(yard) = self.yard.clone() else { return };
+        let has = |capability: Capability| match &self.summary.discovered {
+            Some(discovered) => discovered.obstacle(capability, "").is_none(),
+            None => profile.has(capability),
+        };
+        let version = if has(Capability::Mqtt311) { ProtocolVersion::V3_1_1 } else { ProtocolVersion::V5 };
+        let credentials = profile.credentials.clone();
+        let proof = async {
+            // A broker that does not even start with the library has no clock that can be moved.
+            let Ok(server) = yard.start(&[], true).await else { return false };
+            let moves = server.can_travel() && moves(&server, version, credentials.as_ref()).await;
+            server.kill().await;
+            moves
+        };
+        let Some(travels) = self.unless_interrupted(proof).await else { return };
+        self.summary.travels = Some(travels);
+        let patient = |slots: &[Option<Slot>], number: usize| {
+            slots[number].as_ref().is_some_and(|slot| patient_span(&slot.plan) >= WORTH_IT)
+        };
+        if travels {
+            let (long, short): (Vec<_>, Vec<_>) =
+                self.shared.drain(..).partition(|(number, _)| patient(&self.slots, *number));
+            for (number, _) in &long {
+                if let Some(slot) = &mut self.slots[*number] {
+                    slot.beside = false;
+                }
+            }
+            self.shared = short.into();
+            self.alone.extend(long);
+            return;
+        }
+        for slot in &mut self.slots {
+            let reason = slot.as_ref().and_then(|slot| too_long(&slot.plan, self.options.max_wait));
+            if let Some(reason) = reason
+                && let Some(slot) = slot.take()
+            {
+                let plan = Rc::unwrap_or_clone(slot.plan);
+                (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
+            }
+        }
+        self.forget_what_is_gone();
+    }
+
+    /// Takes from the queues what has been handed out.
+    fn forget_what_is_gone(&mut self) {
+        let slots = &self.slots;
+        self.shared.retain(|(number, _)| slots[*number].is_some());
+        self.alone.retain(|(number, _)| slots[*number].is_some());
+    }
+
     /// Hands out the cases that need what the broker was found not to have.
     fn leave_out(&mut self) {
         let Some(discovered) = &self.summary.discovered else { return };
@@ -431,9 +490,7 @@ impl<'s, 'o> Session<'s, 'o> {
                 (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
             }
         }
-        let slots = &self.slots;
-        self.shared.retain(|(number, _)| slots[*number].is_some());
-        self.alone.retain(|(number, _)| slots[*number].is_some());
+        self.forget_what_is_gone();
     }
 
     /// Ends the run; what is known is handed out.
@@ -493,7 +550,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     async fn start(&self) -> Option<Result<Rc<Server>, StartError>> {
         let yard = self.yard.as_ref()?;
-        self.unless_interrupted(yard.start(&[])).await
+        self.unless_interrupted(yard.start(&[], false)).await
     }
 
     /// The address at which a broker answers.
@@ -603,6 +660,7 @@ impl<'s, 'o> Session<'s, 'o> {
             stage: self.options.stage,
             client_id: self.probe_id(),
             credentials: self.target.credentials().cloned(),
+            travels: self.summary.travels == Some(true),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
         let places = self.places();
@@ -781,12 +839,14 @@ struct Errand {
     stage: StageOptions,
     client_id: String,
     credentials: Option<Credentials>,
+    /// Whether a broker of its own gets a clock that can be moved.
+    travels: bool,
 }
 
 impl Errand {
     /// On a broker that is started for it and ended after it.
     async fn on_its_own(self, yard: &Rc<Yard>) -> Result<Run, StartError> {
-        let server = yard.start(&self.plan.config).await?;
+        let server = yard.start(&self.plan.config, self.travels).await?;
         let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         server.kill().await;
@@ -817,9 +877,10 @@ impl Errand {
     async fn play(&self, wire: Places, server: Option<Rc<Server>>) -> (Played, Duration) {
         let began = Instant::now();
         let (plan, seed, options) = (Rc::clone(&self.plan), self.seed, self.stage);
+        let version = plan.version;
         let task = spawn_local(async move {
             let mut stage = Stage::new(&plan, seed, options);
-            drive(&mut stage, wire, &mut Hand(server)).await;
+            drive(&mut stage, wire, &mut Hand { server, version }).await;
             let (history, findings, recorded) = stage.finish();
             Played { history, findings, recorded }
         });
@@ -884,18 +945,32 @@ impl Errand {
 }
 
 /// The hand on a broker's process, if there is one.
-struct Hand(Option<Rc<Server>>);
+struct Hand {
+    server: Option<Rc<Server>>,
+    /// The version that the plan is for: the broker listens for it.
+    version: ProtocolVersion,
+}
 
 impl Control for Hand {
     fn attach(&mut self, reporter: Reporter) {
-        if let Some(server) = &self.0 {
+        if let Some(server) = &self.server {
             server.attach(reporter);
         }
     }
 
     fn act(&mut self, act: BrokerAct) {
-        if let Some(server) = &self.0 {
+        if let Some(server) = &self.server {
             spawn_local(Rc::clone(server).act(act));
+        }
+    }
+
+    fn leap(&self) -> Option<Duration> {
+        self.server.as_ref().is_some_and(|server| server.can_travel()).then_some(LEAP)
+    }
+
+    async fn travel(&mut self, by: Duration) {
+        if let Some(server) = &self.server {
+            server.travel(by, self.version).await;
         }
     }
 }

@@ -206,6 +206,30 @@ impl Talk {
         self.connect_with(client_id, credentials, Properties::new()).await
     }
 
+    /// Connects with a Keep Alive of so many seconds, to fall silent afterwards.
+    pub(super) async fn connect_for(
+        &mut self,
+        client_id: &str,
+        credentials: Option<&Credentials>,
+        keep_alive: u16,
+    ) -> Result<(), Fault> {
+        let connect = connect_packet(self.version, client_id, credentials, Properties::new());
+        self.send(&Packet::Connect(Box::new(Connect { keep_alive, ..connect }))).await?;
+        self.answer(|packet| matches!(packet, Packet::Connack(_)).then_some(())).await
+    }
+
+    /// Whether the broker ends the connection within this time.
+    pub(super) async fn ends_within(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            match self.receive(end).await {
+                Ok(Packet::Disconnect(_)) => return true,
+                Ok(_) => {}
+                Err(fault) => return matches!(fault.trouble, Trouble::Closed),
+            }
+        }
+    }
+
     pub(super) async fn connect_with(
         &mut self,
         client_id: &str,
