@@ -298,14 +298,7 @@ impl Evidence {
     /// # Errors
     /// What the system says.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(self.to_text().as_bytes())?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        write_whole(path, self.to_text().as_bytes())
     }
 
     /// Reads a file and checks that it is whole and unchanged.
@@ -405,6 +398,21 @@ impl Evidence {
             ..PlanOptions::default()
         }
     }
+}
+
+/// Writes a file whole or not at all, with the folders that it needs.
+///
+/// # Errors
+/// What the system says.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// The name of the generator, for headers.
