@@ -301,22 +301,14 @@ impl Evidence {
     /// # Errors
     /// What the system says.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let text = self.to_text();
-        if compressed(path) {
-            // Without a time or a name in its header: the same evidence is the same file.
-            let mut encoder = GzEncoder::new(&mut file, Compression::best());
-            encoder.write_all(text.as_bytes())?;
-            encoder.finish()?;
-        } else {
-            file.write_all(text.as_bytes())?;
+        if !compressed(path) {
+            return write_whole(path, text.as_bytes());
         }
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        // Without a time or a name in its header: the same evidence is the same file.
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes())?;
+        write_whole(path, &encoder.finish()?)
     }
 
     /// Reads a file and checks that it is whole and unchanged.
@@ -430,6 +422,27 @@ impl Evidence {
 
 fn compressed(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "gz")
+}
+
+/// Writes a file whole or not at all, with the folders that it needs.
+///
+/// # Errors
+/// What the system says.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    // What is written is for others to read; temporary files are not.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// The name of the generator, for headers.

@@ -1,17 +1,19 @@
 //! `assay replay`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use reference_broker::core::Config;
 
 use crate::check::check;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, write_whole};
+use crate::report::pcapng::{About, pcapng};
 use crate::report::{console, timeline};
 use crate::scenario::{Plan, WorldKind};
 use crate::session::{Job, Outcome, play_simulated};
 use crate::verdict::verdict_of;
 
+use super::run::quoted;
 use super::{HARNESS, USAGE, complain, print};
 
 /// Arguments of `replay`.
@@ -23,12 +25,23 @@ pub struct ReplayArguments {
     /// The whole timeline
     #[arg(long, short)]
     timeline: bool,
+    /// Write what the evidence holds as a capture for Wireshark and tshark
+    #[arg(long, value_name = "FILE")]
+    pcapng: Option<PathBuf>,
 }
 
 /// `assay replay`
 pub fn replay(arguments: &ReplayArguments) -> u8 {
     let path = &arguments.file;
     if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+        if arguments.pcapng.is_some() {
+            complain(&format!(
+                "error: --pcapng wants evidence, and {} is a scenario: `assay run {} --keep-all` keeps its evidence",
+                path.display(),
+                quoted(&path.display().to_string())
+            ));
+            return USAGE;
+        }
         return super::run::run_file(path, arguments.timeline);
     }
     let evidence = match Evidence::read(path) {
@@ -38,10 +51,11 @@ pub fn replay(arguments: &ReplayArguments) -> u8 {
             return USAGE;
         }
     };
-    again(&evidence, path, arguments.timeline)
+    again(&evidence, arguments)
 }
 
-fn again(evidence: &Evidence, path: &Path, whole: bool) -> u8 {
+fn again(evidence: &Evidence, arguments: &ReplayArguments) -> u8 {
+    let path = &arguments.file;
     let header = &evidence.header;
     let (file, scenario) = match evidence.scenario() {
         Ok(found) => found,
@@ -70,6 +84,21 @@ fn again(evidence: &Evidence, path: &Path, whole: bool) -> u8 {
     // First: what the recorded facts say, with the checkers of today.
     let findings = check(&plan, &evidence.history);
     let verdict = verdict_of(&findings);
+    if let Some(file) = &arguments.pcapng {
+        let about = About {
+            tool: &header.tool,
+            world: &header.world,
+            broker: &header.broker,
+            seed: header.seed,
+            verdict,
+            findings: &findings,
+        };
+        if let Err(error) = write_whole(file, &pcapng(&plan, &evidence.history, &about)) {
+            complain(&format!("error: cannot write {}: {error}", file.display()));
+            return HARNESS;
+        }
+        print(&format!("the capture is in {}", file.display()));
+    }
     let mut code = 0;
     if verdict != evidence.footer.verdict {
         print(&format!("the recorded history is judged {verdict} now; it was {}", evidence.footer.verdict));
@@ -113,7 +142,9 @@ fn again(evidence: &Evidence, path: &Path, whole: bool) -> u8 {
     outcome.findings = findings;
     outcome.history = evidence.history.clone();
     outcome.plan = Some(plan);
-    if whole && let Some(plan) = &outcome.plan {
+    if arguments.timeline
+        && let Some(plan) = &outcome.plan
+    {
         print(&timeline::around(plan, &outcome.history, &[], 0));
     }
     if verdict == crate::verdict::Verdict::Pass {

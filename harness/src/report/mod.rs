@@ -1,10 +1,11 @@
 //! What people and machines read: timelines, the console, and the reports of a run.
 //!
-//! Every report is made from one structure, [`json::RunResult`].
+//! Every report is made from one structure, [`json::RunResult`]; a capture ([`pcapng`]) is made from one
+//! history.
 //!
 //! Never the case: a verdict that is made here, knowledge of a checker.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 pub mod badge;
@@ -17,8 +18,11 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod packet;
+pub mod pcapng;
 pub mod section;
 pub mod timeline;
+
+use crate::evidence::write_whole;
 
 use json::RunResult;
 
@@ -84,17 +88,5 @@ pub fn render(format: Format, result: &RunResult) -> Result<String, String> {
 /// What the system says.
 pub fn write(format: Format, result: &RunResult, path: &Path) -> io::Result<()> {
     let text = render(format, result).map_err(io::Error::other)?;
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    // A report is for others to read; temporary files are not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    write_whole(path, (text + "\n").as_bytes())
 }

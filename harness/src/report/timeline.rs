@@ -261,6 +261,6 @@ pub fn around(plan: &Plan, history: &History, events: &[u32], context: usize) ->
     out
 }
 
-fn seconds(at: Time) -> String {
+pub(super) fn seconds(at: Time) -> String {
     format!("{}.{:03} s", at.0 / 1_000_000, at.0 % 1_000_000 / 1000)
 }
