@@ -276,7 +276,8 @@ fn versions(result: &RunResult) -> Vec<Version<'_>> {
         let catalogue = Catalogue::of(version);
         let own = sections.iter().filter(|section| section.version == version);
         let of_version = |case: &&CaseResult| {
-            ProtocolVersion::from_name(&case.protocol).is_some_and(|it| (it == ProtocolVersion::V5) == (version == ProtocolVersion::V5))
+            ProtocolVersion::from_name(&case.protocol)
+                .is_some_and(|it| (it == ProtocolVersion::V5) == (version == ProtocolVersion::V5))
         };
         let ids: BTreeSet<&str> = result.results.iter().filter(of_version).flat_map(named).collect();
         let statement = |id: &str| {
@@ -327,7 +328,8 @@ fn shown_rulings(result: &RunResult) -> BTreeMap<&'static str, Ruling> {
         let ids: BTreeSet<&str> = result.results.iter().flat_map(named).collect();
         wanted.extend(ids.iter().flat_map(|id| rulings_about(id, version)).map(|ruling| ruling.id.as_str()));
     }
-    let accepted = |it: &'static Accepted| AcceptedRow { slug: &it.slug, what: &it.what, versions: &it.versions };
+    let accepted =
+        |it: &'static Accepted| AcceptedRow { slug: &it.slug, what: &it.what, versions: &it.versions };
     let shown = rulings().iter().filter(|ruling| wanted.contains(ruling.id.as_str()));
     let row = |ruling: &'static crate::requirement::Ruling| Ruling {
         topic: &ruling.topic,
@@ -345,7 +347,19 @@ mod tests {
     #[test]
     fn the_page_is_one_file_without_anything_from_elsewhere() {
         for text in SCRIPT.iter().chain([&STYLE, &PAGE]) {
-            for foreign in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "@import", "url(", " src=", " onclick=", "http://"] {
+            for foreign in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "fetch(",
+                "@import",
+                "url(",
+                " src=",
+                " onclick=",
+                "http://",
+            ] {
                 let own = text.replace(SVG_NAMESPACE, "");
                 assert!(!own.contains(foreign), "{foreign} in {}", &text[..60]);
             }
@@ -357,7 +371,8 @@ mod tests {
 
     #[test]
     fn every_place_of_the_page_is_filled() {
-        let names: Vec<&str> = PAGE.split("{{").skip(1).filter_map(|it| Some(it.split_once("}}")?.0)).collect();
+        let names: Vec<&str> =
+            PAGE.split("{{").skip(1).filter_map(|it| Some(it.split_once("}}")?.0)).collect();
         assert_eq!(names, ["policy", "style", "data", "script"]);
         let end = ["</script", "</style", "{{"];
         for text in SCRIPT.iter().chain([&STYLE]) {

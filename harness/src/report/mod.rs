@@ -40,8 +40,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are listed.
-    pub const ALL: [Format; 5] =
-        [Format::Json, Format::Junit, Format::Markdown, Format::Html, Format::Badge];
+    pub const ALL: [Format; 5] = [Format::Json, Format::Junit, Format::Markdown, Format::Html, Format::Badge];
 
     /// Its word on the command line.
     pub const fn name(self) -> &'static str {

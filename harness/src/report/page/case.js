@@ -35,7 +35,13 @@ function attemptsLine(one) {
 
 const WEIGHTS = { violation: ["fail", "Broken"], unanswered: ["inconclusive", "Not answered"], harness: ["error", "The harness failed"] };
 
-function findingCard(one, finding, number) {
+function foundBy(by) {
+  if (by === "step") return "found by the step";
+  return by === "verify" ? "found by `verify`, when everything had settled" : `found by the always-on checker of ${by}`;
+}
+
+// `said`: whether an earlier finding of the case has told the statements in words.
+function findingCard(one, finding, number, said) {
   const [verdict, word] = WEIGHTS[finding.weight] || ["fail", finding.weight];
   const ids = [...new Set([finding.requirement, ...finding.also])];
   const seen = one.timeline && finding.events.length > 0;
@@ -45,9 +51,9 @@ function findingCard(one, finding, number) {
       el("div", null, el("p", { class: "label" }, "Expected"), el("p", { class: "said" }, finding.expected)),
       el("div", null, el("p", { class: "label" }, "Observed"), el("p", { class: "said" }, finding.observed))),
     finding.step && el("div", null, el("p", { class: "label" }, "At step"), el("pre", { class: "step" }, el("code", null, finding.step))),
-    statementCard(one.protocol, ids[0]),
-    ids.length > 1 && details(`and ${plural(ids.length - 1, "more statement")}`, ids.slice(1).map((id) => statementCard(one.protocol, id))),
-    el("p", { class: "dim small" }, finding.by === "step" ? "found by the step" : `found by ${finding.by}`,
+    said ? el("p", { class: "line" }, ids.map((id) => el("span", { class: "id" }, id)), el("span", { class: "dim" }, "as above")) : statementCard(one.protocol, ids[0]),
+    !said && ids.length > 1 && details(`and ${plural(ids.length - 1, "more statement")}`, ids.slice(1).map((id) => statementCard(one.protocol, id))),
+    el("p", { class: "dim small" }, foundBy(finding.by),
       seen && [" · ", el("button", { type: "button", class: "link", on: { click: () => showEvent(finding.events[0]) } }, "show in the timeline")]));
 }
 
@@ -66,13 +72,14 @@ function caseBody(one) {
   const near = new Set(one.findings.flatMap((it) => [it.requirement, ...it.also]).flatMap((id) => (statement(one.protocol, id) || { rulings: [] }).rulings));
   const shown = near.size > 0 ? rulings.filter((it) => near.has(it)) : rulings;
   const several = one.findings.length > 1;
+  const same = (it, other) => [it.requirement, ...it.also].join() === [other.requirement, ...other.also].join();
   const part = (title, ...children) => el("section", { class: "part" }, el("h3", null, title), children);
   return [
     one.deviation && deviationBanner(one.deviation),
     one.reason && one.findings.length === 0 && el("p", { class: `alert ${one.verdict}` }, icon(one.verdict), el("span", null, one.reason)),
     one.crash && el("section", { class: "finding fail" }, el("h3", null, icon("fail"), "The broker died"), crashBody(one.crash)),
     attemptsLine(one),
-    one.findings.map((finding, at) => findingCard(one, finding, several && `${at + 1} of ${one.findings.length}`)),
+    one.findings.map((finding, at) => findingCard(one, finding, several && `${at + 1} of ${one.findings.length}`, one.findings.slice(0, at).some((it) => same(it, finding)))),
     one.timeline && timelinePart(one),
     one.replay && part("See it again", command(one.replay, "the command that plays it again"), one.evidence && el("p", { class: "small" }, "Evidence: ", beside(one.evidence))),
     shown.length > 0 && part(["Rulings that apply ", el("span", { class: "dim" }, shown.length)], shown.map(rulingDetails)),

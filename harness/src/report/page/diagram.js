@@ -1,11 +1,23 @@
 // The sequence diagram: lifelines, packets, faults in the margin.
 
 const CHARACTER = 6.7, LINE = 14;
-const TIME = 66, SIDE = 62, MARGIN = 176;
-const GAP_LEAST = 172;
+const MARGIN = 176;
+// On a phone there is less room at the sides, and the diagram scrolls.
+const WIDE = { time: 66, side: 62, gap: 172 }, NARROW = { time: 48, side: 48, gap: 156 };
 
-// At most `most` lines of at most `width` characters; the rest is behind an ellipsis.
+// At most `most` lines of at most `width` characters; the rest is behind an ellipsis. Lines are about as long as
+// each other, if that takes no more of them.
 function wrapWords(text, width, most) {
+  const lines = breakWords(text, width, most);
+  if (lines.length < 2 || lines[lines.length - 1].endsWith("…")) return lines;
+  for (let narrower = Math.ceil(text.length / lines.length); narrower < width; narrower += 2) {
+    const even = breakWords(text, narrower, most + 1);
+    if (even.length === lines.length) return even;
+  }
+  return lines;
+}
+
+function breakWords(text, width, most) {
   const lines = [];
   let rest = text.replace(/\s+/g, " ").trim();
   while (rest.length > 0) {
@@ -32,12 +44,13 @@ function placeLifelines(timeline, rows, width) {
   const right = used.slice(left.length);
   const order = [...left, { name: "broker", client: -1 }, ...right];
   const margin = rows.some((it) => it.kind === "fault" || it.kind === "broker") ? MARGIN : 0;
-  const gap = Math.max(GAP_LEAST, Math.min(420, (width - TIME - 2 * SIDE - margin) / Math.max(1, order.length - 1)));
-  const first = TIME + SIDE;
+  const least = width < 560 ? NARROW : WIDE;
+  const gap = Math.max(least.gap, Math.min(420, (width - least.time - 2 * least.side - margin) / Math.max(1, order.length - 1)));
+  const first = least.time + least.side;
   const lifelines = order.map((it, at) => ({ ...it, x: first + at * gap }));
-  const end = lifelines[lifelines.length - 1].x + SIDE;
+  const end = lifelines[lifelines.length - 1].x + least.side;
   return {
-    lifelines, gap, marginX: end,
+    lifelines, gap, marginX: end, time: least.time, side: least.side,
     width: Math.max(end + margin, width),
     x: new Map(lifelines.map((it) => [it.client, it.x])),
   };
@@ -52,18 +65,18 @@ function packetLabel(lines, x, y) {
   const [first, ...rest] = lines;
   const cut = /^[A-Z]+\b|^WebSocket\b/.exec(first);
   const head = cut ? cut[0] : "";
-  return svg("text", { x, y, class: "label", "text-anchor": "middle" },
+  return svg("text", { x, y, class: "packet-words", "text-anchor": "middle" },
     svg("tspan", { x }, svg("tspan", { class: "type" }, head), first.slice(head.length)),
     rest.map((line) => svg("tspan", { x, dy: LINE }, line)));
 }
 
 const DRAW = {
   step(row, place) {
-    const lines = wrapWords(row.text, Math.floor((place.width - TIME - 28) / CHARACTER), 2);
+    const lines = breakWords(row.text, Math.floor((place.width - place.time - 28) / CHARACTER), 2);
     const height = lines.length * LINE + 18;
     return { height, nodes: (y) => [
-      svg("rect", { class: "band", x: TIME, y: y + 4, width: place.width - TIME, height: height - 8, rx: 5 }),
-      textLines(lines, TIME + 12, y + 19, { class: "step-words" }),
+      svg("rect", { class: "band", x: place.time, y: y + 4, width: place.width - place.time, height: height - 8, rx: 5 }),
+      textLines(lines, place.time + 12, y + 19, { class: "step-words" }),
     ] };
   },
   packet(row, place) {
@@ -71,7 +84,7 @@ const DRAW = {
     const span = Math.abs(to - from), way = Math.sign(to - from);
     const notes = [row.lost && "lost", row.byScript && "script"].filter((it) => it);
     const text = bare(row.text) + (notes.length > 0 ? ` (${notes.join(", ")})` : "");
-    const lines = wrapWords(text, Math.floor((span - 26) / CHARACTER), 3);
+    const lines = wrapWords(text, Math.floor((span - 20) / CHARACTER), 3);
     const height = lines.length * LINE + 20;
     return { height, nodes: (y) => {
       const at = y + height - 9;
@@ -111,7 +124,8 @@ const DRAW = {
       return [
         svg("path", { class: "reach", d: `M${x + 9} ${at}H${place.marginX}` }),
         svg("rect", { class: "margin", x: place.marginX, y: y + 4, width: MARGIN - 8, height: height - 8, rx: 5 }),
-        svg("path", { class: "bolt", d: `M${x + 2} ${at - 9}l-6 10h4l-2 8 7 -11h-4z` }),
+        svg("circle", { class: "spot", cx: x, cy: at, r: 9 }),
+        svg("path", { class: "bolt", d: `M${x + 1.5} ${at - 6.5}l-5 7.5h3l-1 5.5 5-7.5h-3z` }),
         textLines(lines, place.marginX + 10, y + 19, { class: "margin-words" }),
       ];
     } };
@@ -181,7 +195,7 @@ class Lives {
 
 function heads(place) {
   const height = 34;
-  const most = Math.floor((Math.min(place.gap, 2 * SIDE + 40) - 26) / 7);
+  const most = Math.floor((Math.min(place.gap, 2 * place.side + 40) - 26) / 7);
   return svg("svg", { width: place.width, height, "aria-hidden": "true", class: "heads" }, place.lifelines.map(({ name, client, x }) => {
     const short = name.length > most ? `${name.slice(0, most - 1)}…` : name;
     const width = short.length * 7.2 + 24;
@@ -211,8 +225,8 @@ function sequenceDiagram(timeline, rows, items, width, unfold) {
       drawn.push(svg("g", { class: "fold", role: "button", tabindex: "0", "aria-label": `Show ${item.fold.length} more events`, on: { click: go, keydown: (event) => {
         if (event.key === "Enter" || event.key === " ") { event.preventDefault(); event.stopPropagation(); go(); }
       } } },
-        svg("rect", { x: TIME, y: y + 3, width: place.width - TIME, height: 24, rx: 5 }),
-        svg("text", { x: TIME + 12, y: y + 19 }, words)));
+        svg("rect", { x: place.time, y: y + 3, width: place.width - place.time, height: 24, rx: 5 }),
+        svg("text", { x: place.time + 12, y: y + 19 }, words)));
       y += 30;
       continue;
     }
@@ -222,7 +236,7 @@ function sequenceDiagram(timeline, rows, items, width, unfold) {
       svg("title", null, wording(timeline, row)),
       row.marked && svg("rect", { class: "mark", x: 1, y, width: place.width - 2, height, rx: 6 }),
       row.marked && svg("path", { class: "mark-sign", d: `M5 ${y + height / 2 - 5}l7 5-7 5z` }),
-      (row.at !== last || row.marked) && svg("text", { class: "time", x: TIME - 8, y: y + (row.kind === "packet" ? height - 5 : Math.min(height / 2 + 4, 19)), "text-anchor": "end" }, seconds(row.at)),
+      (row.at !== last || row.marked) && svg("text", { class: "clock", x: place.time - 8, y: y + (row.kind === "packet" ? height - 5 : Math.min(height / 2 + 4, 19)), "text-anchor": "end" }, seconds(row.at)),
       nodes(y));
     last = row.at;
     lives.see(row, at ? at(y) : y + height / 2);

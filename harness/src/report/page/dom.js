@@ -72,7 +72,7 @@ function plural(count, one, many) {
 
 function duration(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 120000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 600000) return `${(ms / 1000).toFixed(1)} s`;
   const minutes = ms / 60000;
   return minutes < 120 ? `${minutes.toFixed(0)} min` : `${(minutes / 60).toFixed(1)} h`;
 }
@@ -131,8 +131,11 @@ function beside(path) {
   return el("a", { href: href.startsWith(".") ? href : `./${href}` }, path);
 }
 
+// Good first, what was not asked last.
+const BAR_ORDER = ["pass", "fail", "error", "inconclusive", "skipped"];
+
 function stacked(counts, words, label) {
-  const order = ["pass", "fail", "error", "inconclusive", "skipped"];
+  const order = BAR_ORDER;
   const total = order.reduce((sum, it) => sum + (counts[it] || 0), 0);
   const bar = el("div", { class: "stack", role: "img", "aria-label": `${label}: ${order.filter((it) => counts[it]).map((it) => `${counts[it]} ${words[it]}`).join(", ") || "nothing"}` });
   for (const verdict of order) {

@@ -53,7 +53,7 @@ function baselineLine() {
 
 function hero() {
   const total = countStatements(source.versions.flatMap((it) => it.sections));
-  const legend = VERDICTS.filter((it) => run.summary[it] > 0).reverse().map((it) =>
+  const legend = BAR_ORDER.filter((it) => run.summary[it] > 0).map((it) =>
     el("li", null, el("a", { href: hashOf({ view: "cases", verdicts: new Set([it]) }) }, icon(it), el("b", null, run.summary[it].toLocaleString("en")), ` ${VERDICT_WORDS[it]}`)));
   return el(
     "section", { class: "hero card" },
@@ -68,7 +68,8 @@ function hero() {
       return el("div", { class: "version" },
         el("p", { class: "label" }, `MQTT ${it.version}`),
         el("p", { class: "big" }, el("b", null, counts.pass), el("span", { class: "dim" }, ` of ${asked} statements kept`)),
-        stacked(counts, STATEMENT_WORDS, `Statements of MQTT ${it.version}`));
+        stacked(counts, STATEMENT_WORDS, `Statements of MQTT ${it.version}`),
+        el("p", { class: "small dim" }, ["fail", "inconclusive", "skipped"].filter((verdict) => counts[verdict] > 0).map((verdict) => `${counts[verdict]} ${STATEMENT_WORDS[verdict]}`).join(" · ") || "everything that was asked"));
     })),
     el("p", { class: "label" }, plural(cases.length, "case")),
     stacked(run.summary, VERDICT_WORDS, "Cases"),
