@@ -12,7 +12,7 @@ function wrapWords(text, width, most) {
   if (lines.length < 2 || lines[lines.length - 1].endsWith("…")) return lines;
   for (let narrower = Math.ceil(text.length / lines.length); narrower < width; narrower += 2) {
     const even = breakWords(text, narrower, most + 1);
-    if (even.length === lines.length) return even;
+    if (even.length === lines.length && even.join(" ") === lines.join(" ")) return even;
   }
   return lines;
 }
@@ -30,7 +30,8 @@ function breakWords(text, width, most) {
       break;
     }
     let cut = rest.lastIndexOf(" ", width);
-    if (cut < width / 2) cut = width;
+    // A word that fits on no line is cut.
+    if (cut <= 0 || rest.slice(cut + 1).split(" ", 1)[0].length > width) cut = width;
     lines.push(rest.slice(0, cut).trim());
     rest = rest.slice(cut).trim();
   }
