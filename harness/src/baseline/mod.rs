@@ -65,7 +65,8 @@ impl Baseline {
             let mut left: BTreeSet<String> = cases.iter().cloned().collect();
             // One statement may be broken in two ways that are explained apart.
             for known in before.iter().flat_map(|it| &it.entries).filter(|it| it.statement == statement) {
-                let still: Vec<String> = known.cases.iter().filter(|case| left.remove(*case)).cloned().collect();
+                let still: Vec<String> =
+                    known.cases.iter().filter(|case| left.remove(*case)).cloned().collect();
                 if !still.is_empty() {
                     entries.push(Entry { cases: still, ..known.clone() });
                 }
@@ -156,9 +157,9 @@ fn judge(case: &CaseResult, entries: &[&Entry], today: Date) -> Option<Deviation
     let listed: Vec<&str> = entries.iter().map(|entry| entry.statement.as_str()).collect();
     let gone: Vec<&str> = listed.iter().copied().filter(|id| !broken.contains(id)).collect();
     let other: Vec<&str> = broken.iter().copied().filter(|id| !listed.contains(id)).collect();
-    let expired = entries
-        .iter()
-        .find(|entry| broken.contains(&entry.statement.as_str()) && entry.expires.is_some_and(|day| day < today));
+    let expired = entries.iter().find(|entry| {
+        broken.contains(&entry.statement.as_str()) && entry.expires.is_some_and(|day| day < today)
+    });
     let (state, advice) = if case.verdict == Verdict::Pass || broken.is_empty() {
         (DeviationState::Fixed, "it is listed and does not fail any more: remove it from the baseline".into())
     } else if !other.is_empty() {

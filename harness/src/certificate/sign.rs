@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -97,10 +96,10 @@ pub fn sign(payload: &[u8], private_key: &str) -> Result<Envelope, SignError> {
     let signature = key.sign(&encoded(payload));
     Ok(Envelope {
         payload_type: PAYLOAD_TYPE.into(),
-        payload: STANDARD.encode(payload),
+        payload: BASE64.encode(payload),
         signatures: vec![SignatureEntry {
             keyid: id(&key.verifying_key()),
-            sig: STANDARD.encode(signature.to_bytes()),
+            sig: BASE64.encode(&signature.to_bytes()),
         }],
     })
 }
@@ -124,7 +123,7 @@ impl Envelope {
     /// # Errors
     /// [`SignError::NoEnvelope`].
     pub fn payload(&self) -> Result<Vec<u8>, SignError> {
-        STANDARD.decode(&self.payload).map_err(|error| SignError::NoEnvelope(error.to_string()))
+        BASE64.decode(self.payload.as_bytes()).map_err(|error| SignError::NoEnvelope(error.to_string()))
     }
 
     /// The keys that signed.
@@ -143,7 +142,7 @@ impl Envelope {
         let Some(entry) = self.signatures.iter().find(|it| it.keyid == wanted) else {
             return Err(SignError::OtherKey { wanted, found: self.keys() });
         };
-        let bytes = STANDARD.decode(&entry.sig).map_err(|_| SignError::Wrong)?;
+        let bytes = BASE64.decode(entry.sig.as_bytes()).map_err(|_| SignError::Wrong)?;
         let signature = Signature::from_slice(&bytes).map_err(|_| SignError::Wrong)?;
         key.verify_strict(&encoded(&self.payload()?), &signature).map_err(|_| SignError::Wrong)
     }
@@ -170,12 +169,12 @@ mod tests {
         assert_eq!(envelope.payload().expect("base64"), b"{\"a\":1}");
         assert_eq!(envelope.check(&public), Ok(()));
         assert!(matches!(envelope.check(&other), Err(SignError::OtherKey { .. })));
-        let edited = Envelope { payload: STANDARD.encode(b"{\"a\":2}"), ..envelope.clone() };
+        let edited = Envelope { payload: BASE64.encode(b"{\"a\":2}"), ..envelope.clone() };
         assert_eq!(edited.check(&public), Err(SignError::Wrong));
-        let mut bytes = STANDARD.decode(&envelope.signatures[0].sig).expect("base64");
+        let mut bytes = BASE64.decode(envelope.signatures[0].sig.as_bytes()).expect("base64");
         bytes[5] ^= 1;
         let mut flipped = envelope;
-        flipped.signatures[0].sig = STANDARD.encode(bytes);
+        flipped.signatures[0].sig = BASE64.encode(&bytes);
         assert_eq!(flipped.check(&public), Err(SignError::Wrong));
     }
 

@@ -43,8 +43,8 @@ pub(super) fn result(path: &Path) -> Result<RunResult, String> {
     let shown = file.display();
     let text =
         std::fs::read_to_string(&file).map_err(|error| format!("error: cannot read {shown}: {error}"))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| format!("error: {shown} is no result of a run: {error}"))?;
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| format!("error: {shown} is no result of a run: {error}"))?;
     match value.get("schema").and_then(serde_json::Value::as_str) {
         Some(SCHEMA) => {}
         Some(other) => {

@@ -301,8 +301,7 @@ fn conclude(arguments: &RunArguments, played: Played, outputs: &[(Format, PathBu
     if arguments.github {
         github(&result, &mut error);
     }
-    let discovered =
-        Discovered { capabilities: result.capabilities.clone(), facts: result.facts.clone() };
+    let discovered = Discovered { capabilities: result.capabilities.clone(), facts: result.facts.clone() };
     if arguments.verbose && !discovered.capabilities.is_empty() {
         print(&brief(&discovered));
     }

@@ -58,9 +58,12 @@ pub struct Comparison {
 impl Comparison {
     /// Compares two runs by their cases.
     pub fn of(old: &RunResult, new: &RunResult) -> Comparison {
-        let before: BTreeMap<String, &CaseResult> = old.results.iter().map(|case| (case.key(), case)).collect();
-        let after: BTreeMap<String, &CaseResult> = new.results.iter().map(|case| (case.key(), case)).collect();
-        let mut found = Comparison { brokers: (old.broker.clone(), new.broker.clone()), ..Comparison::default() };
+        let before: BTreeMap<String, &CaseResult> =
+            old.results.iter().map(|case| (case.key(), case)).collect();
+        let after: BTreeMap<String, &CaseResult> =
+            new.results.iter().map(|case| (case.key(), case)).collect();
+        let mut found =
+            Comparison { brokers: (old.broker.clone(), new.broker.clone()), ..Comparison::default() };
         for (key, now) in &after {
             let then = before.get(key);
             let broken = now.broken();

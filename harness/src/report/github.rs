@@ -55,10 +55,16 @@ fn what(case: &CaseResult) -> String {
     if let Some(deviation) = case.deviation.as_ref().filter(|it| it.state != DeviationState::Known) {
         return deviation.advice.clone();
     }
-    let first = case.findings.iter().find(|finding| Some(finding.requirement.as_str()) == case.broken().first().copied());
+    let first = case
+        .findings
+        .iter()
+        .find(|finding| Some(finding.requirement.as_str()) == case.broken().first().copied());
     match first {
         Some(finding) => {
-            format!("{}\nexpected: {}\nobserved: {}\n{}", case.title, finding.expected, finding.observed, case.replay)
+            format!(
+                "{}\nexpected: {}\nobserved: {}\n{}",
+                case.title, finding.expected, finding.observed, case.replay
+            )
         }
         None => format!("{}\n{}\n{}", case.title, case.reason, case.replay),
     }

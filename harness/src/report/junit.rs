@@ -81,9 +81,7 @@ fn status(case: &CaseResult) -> TestCaseStatus {
         Verdict::Skipped => skipped(case.reason.clone()),
         Verdict::Inconclusive => skipped(format!("inconclusive: {}", case.reason)),
         Verdict::Error => failure(NonSuccessKind::Error, "harness".into(), case.reason.clone()),
-        Verdict::Fail => {
-            failure(NonSuccessKind::Failure, case.broken().join(", "), case.reason.clone())
-        }
+        Verdict::Fail => failure(NonSuccessKind::Failure, case.broken().join(", "), case.reason.clone()),
     }
 }
 

@@ -74,7 +74,8 @@ fn gate(out: &mut String, result: &RunResult) {
         "\nBaseline `{}`: {} known, {} new, {} fixed, {} expired, {} that break something else than listed.",
         baseline.file, baseline.known, baseline.new, baseline.fixed, baseline.expired, baseline.other
     );
-    let asks = |case: &&CaseResult| case.deviation.as_ref().is_some_and(|it| it.state != DeviationState::Known);
+    let asks =
+        |case: &&CaseResult| case.deviation.as_ref().is_some_and(|it| it.state != DeviationState::Known);
     for case in result.results.iter().filter(asks) {
         if let Some(deviation) = &case.deviation {
             let _ = writeln!(out, "- {}: {}", code(&case.key()), escape(&deviation.advice));

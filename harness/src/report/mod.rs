@@ -14,6 +14,7 @@ pub mod compare;
 pub mod console;
 pub mod coverage;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
@@ -35,13 +36,15 @@ pub enum Format {
     Junit,
     /// [`markdown`].
     Markdown,
+    /// [`html`].
+    Html,
     /// [`badge`].
     Badge,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed.
-    pub const ALL: [Format; 4] = [Format::Json, Format::Junit, Format::Markdown, Format::Badge];
+    pub const ALL: [Format; 5] = [Format::Json, Format::Junit, Format::Markdown, Format::Html, Format::Badge];
 
     /// Its word on the command line.
     pub const fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Format {
             Format::Json => "json",
             Format::Junit => "junit",
             Format::Markdown => "markdown",
+            Format::Html => "html",
             Format::Badge => "badge",
         }
     }
@@ -64,6 +68,7 @@ impl Format {
             Format::Json => "report.json",
             Format::Junit => "junit.xml",
             Format::Markdown => "report.md",
+            Format::Html => "report.html",
             Format::Badge => "badge.svg",
         }
     }
@@ -78,6 +83,7 @@ pub fn render(format: Format, result: &RunResult) -> Result<String, String> {
         Format::Json => serde_json::to_string_pretty(result).map_err(|error| error.to_string()),
         Format::Junit => junit::junit(result),
         Format::Markdown => Ok(markdown::markdown(result)),
+        Format::Html => html::html(result),
         Format::Badge => Ok(badge::badge(result)),
     }
 }

@@ -95,7 +95,8 @@ impl fmt::Display for What {
 pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
     let mut owners: Vec<usize> = Vec::new();
     let mut versions: Vec<ProtocolVersion> = plan.clients.iter().map(|client| client.version).collect();
-    let name = |client: usize| plan.clients.get(client).map_or("?", |client| client.name.as_str()).to_string();
+    let name =
+        |client: usize| plan.clients.get(client).map_or("?", |client| client.name.as_str()).to_string();
     let packet = |client: usize, from_broker: bool, text: String| What::Packet {
         client,
         name: name(client),
@@ -119,7 +120,9 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
                 None => format!("step {step}"),
             }),
             Fact::LimitReached(_) => What::Limit("the step's time is up".into()),
-            Fact::Settled => What::Step("everything owed was awaited, and the quiet window has passed".into()),
+            Fact::Settled => {
+                What::Step("everything owed was awaited, and the quiet window has passed".into())
+            }
             Fact::BoundReached => What::Step("given up: a bound was reached".into()),
             Fact::Opening { client, link } => {
                 while owners.len() <= link.0 as usize {
@@ -136,9 +139,7 @@ pub fn lines(plan: &Plan, history: &History) -> Vec<Line> {
                 let client = owner(link, &owners);
                 packet(client, from_broker, frame(history.bytes(bytes), from_broker, versions[client]))
             }
-            Fact::Opened(link) => {
-                connection(owner(link, &owners), format!("connection {} stands", link.0))
-            }
+            Fact::Opened(link) => connection(owner(link, &owners), format!("connection {} stands", link.0)),
             Fact::Sent { link, bytes, by_script } => {
                 let client = owner(link, &owners);
                 let raw = history.bytes(bytes);
