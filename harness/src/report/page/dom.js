@@ -71,6 +71,7 @@ function plural(count, one, many) {
 }
 
 function duration(ms) {
+  if (ms < 1) return "< 1 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 600000) return `${(ms / 1000).toFixed(1)} s`;
   const minutes = ms / 60000;
