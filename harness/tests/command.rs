@@ -140,9 +140,13 @@ fn profiles_that_cannot_work_exit_2() {
     };
     let missing = profile(
         "missing.yaml",
-        "name: missing\nstart: { command: [no-such-broker-at-all] }\ninstall: [the-package]\n",
+        "name: missing\nstart: { command: [no-such-broker-at-all] }\ninstall: { apt: the-package }\n",
     );
-    expect(&["run", "connect/accepted", "--profile", &missing], 2, &["no-such-broker-at-all"]);
+    expect(
+        &["run", "connect/accepted", "--profile", &missing],
+        2,
+        &["no-such-broker-at-all", "apt-get install the-package"],
+    );
     let exits =
         profile("exits.yaml", "name: exits\nstart: { command: [sh, -c, \"echo going away; exit 3\"] }\n");
     expect(&["run", "connect/accepted", "--profile", &exits], 2, &["going away"]);

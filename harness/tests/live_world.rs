@@ -258,6 +258,27 @@ fn a_broker_that_hangs_is_ended_and_the_rest_is_judged() {
     assert!(left(pids.path()).is_empty(), "processes are left");
 }
 
+#[test]
+fn a_costly_broker_is_used_again_and_what_fails_there_is_asked_on_a_new_one() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "  costly: true\n", pids.path());
+    // A Client Identifier of its own needs a broker to itself.
+    let own = ORDINARY.replace("{ one: {} }", "{ one: { client_id: own } }").replace("$topic", "o/t");
+    let mut scenarios: Vec<Scenario> =
+        (0..5).map(|number| scenario(&format!("own/{number}"), &own)).collect();
+    scenarios.push(scenario("deadly", &DEADLY.replace("victim: {}", "victim: { client_id: victim }")));
+    let (outcomes, summary) = all(&target, scenarios, &LiveOptions { brokers: 1, ..options(11) });
+    let verdicts: Vec<Verdict> = outcomes.iter().map(LiveOutcome::verdict).collect();
+    assert_eq!(verdicts[..5], [Verdict::Pass; 5], "{verdicts:?}");
+    assert_eq!((verdicts[5], outcomes[5].attempts.len()), (Verdict::Fail, 2));
+    assert!(outcomes[5].crash.is_some());
+    // One to see whether it starts, one for all in turn, one for what failed there, one to run that again.
+    let started = std::fs::read_dir(pids.path()).expect("the folder is there").count();
+    assert_eq!(started, 4);
+    let _ = summary.logs.map(std::fs::remove_dir_all);
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
 fn start_error(is: &str, start: &str) -> StartError {
     let pids = tempfile::tempdir().expect("a folder");
     let target = profile(is, start, pids.path());

@@ -8,12 +8,17 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use assay::profile::Profile;
+use assay::scenario::parse_file;
 use assay::text::SourceText;
-use assay::world::live::{Condition, LiveError, LiveOptions, Symptom, Target, check_up, discover};
+use assay::world::live::{
+    Condition, LiveCase, LiveError, LiveOptions, Symptom, Target, check_up, discover, run,
+};
+use reference_broker::codec::ProtocolVersion;
 use rustix::process::{Pid, test_kill_process};
 
 // ---- the broker ----
@@ -34,9 +39,15 @@ fn pass(time: Duration) {
     let _ = nobody.recv_timeout(time);
 }
 
+/// Somebody has sent poison, and the listener for 5.0 serves nobody any more.
+static POISONED: AtomicBool = AtomicBool::new(false);
+
 /// Answers each CONNECT of one of the levels with CONNACK, later by `delay`.
 fn serve(listener: TcpListener, levels: &'static [u8], delay: Duration) {
     for mut stream in listener.incoming().flatten() {
+        if levels == [5] && POISONED.load(Ordering::Relaxed) {
+            continue;
+        }
         spawn(move || {
             let mut chunk = [0; 256];
             let Ok(count) = stream.read(&mut chunk) else { return };
@@ -49,7 +60,10 @@ fn serve(listener: TcpListener, levels: &'static [u8], delay: Duration) {
             pass(delay);
             let connack: &[u8] = if level == 5 { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
             let _ = stream.write_all(connack);
-            let _ = stream.read(&mut chunk);
+            let Ok(count) = stream.read(&mut chunk) else { return };
+            if chunk[..count].windows(6).any(|bytes| bytes == b"poison") {
+                POISONED.store(true, Ordering::Relaxed);
+            }
         });
     }
 }
@@ -264,6 +278,31 @@ fn each_version_is_asked_at_its_own_listener() {
     let together = check_up(&profile("apart", start, "  BROKER_PORT_5: '{port-5.0}'\n").clone(), &options(9));
     let old = together.iter().find(|it| it.what == "3.1").expect("it is asked");
     assert_eq!(old.condition, Condition::Absent, "{together:?}");
+}
+
+#[test]
+fn a_listener_that_dies_alone_is_a_death_of_the_broker() {
+    let text = "
+title: What kills one listener
+requirements: { v5: [MQTT-4.3.2-2] }
+clients: { one: {} }
+steps:
+  - one: connect
+  - one: { send: PUBLISH, packet_id: 1, qos: 1, topic: t, payload: poison }
+  - one: { expect: PUBACK, packet_id: 1, within: 500ms }
+";
+    let file = parse_file("deadly", SourceText::new("deadly", text)).unwrap_or_else(|it| panic!("{it}"));
+    let scenario = file.scenarios.into_iter().next().expect("one case");
+    let case = LiveCase { index: 0, scenario, version: ProtocolVersion::V5, seed: 1 };
+    let more = "  BROKER_PORT_5: '{port-5.0}'\nclaims: { mqtt-3.1: false }\n";
+    let target = Target::Profile(Box::new(profile("apart", "  ports: { 5.0: free }\n", more)));
+    let options = LiveOptions { reruns: 0, discovery: false, ..options(10) };
+    let mut outcomes = Vec::new();
+    let summary = run(&target, vec![case], &options, &mut |outcome| outcomes.push(outcome));
+    let summary = summary.unwrap_or_else(|error| panic!("{error}"));
+    let crash = outcomes[0].crash.as_ref().expect("3.1.1 is served on, and 5.0 is not");
+    assert!(crash.log.iter().any(|line| line.contains("answers no CONNECT any more")), "{:?}", crash.log);
+    let _ = std::fs::remove_dir_all(summary.logs.expect("the output is kept"));
 }
 
 #[test]

@@ -148,6 +148,10 @@ pub struct Start {
     pub websocket_path: String,
     /// How many processes may run at a time.
     pub processes: usize,
+    /// How many cases may run beside each other on one process.
+    pub side_by_side: usize,
+    /// Whether a start costs so much that cases which need a broker to themselves use one after the other.
+    pub costly: bool,
     /// How long it may take until a CONNECT is answered.
     pub ready_within: Duration,
 }

@@ -44,6 +44,10 @@ pub(super) const START_KEYS: &[(&str, &str)] = &[
     ("ports", "more ports, by name: {port-NAME}; a version as the name is that version's own listener"),
     ("websocket-path", "the path that upgrades to WebSocket ask for"),
     ("processes", "how many may run at a time"),
+    (
+        "costly",
+        "whether a start takes so much computing that brokers are used again where that changes no verdict",
+    ),
     ("ready-within", "how long it may take until a CONNECT is answered with CONNACK"),
 ];
 
@@ -297,6 +301,17 @@ impl Reader<'_> {
         }
     }
 
+    /// A number from 1; any number if nothing is said.
+    fn count(&mut self, node: Option<&Node>) -> usize {
+        node.map_or(usize::MAX, |node| match node.kind {
+            NodeKind::Integer(count) if count > 0 => usize::try_from(count).unwrap_or(1),
+            _ => {
+                self.expected(node, "a number from 1");
+                1
+            }
+        })
+    }
+
     /// The ports that are declared. What has a placeholder of its own becomes known as one.
     fn ports(&mut self, start: &Node) -> BTreeMap<PortUse, Option<u16>> {
         let mut ports = BTreeMap::new();
@@ -372,12 +387,14 @@ impl Reader<'_> {
         for (id, key, value) in self.entries(node.get("ports"), "a map") {
             // A port that the broker cannot be told needs no mention.
             let free = value.text() == Some("free");
-            if free && !self.used.contains(&format!("port-{key}")) {
+            let word = format!("port-{key}");
+            if free && self.words.contains(&word) && !self.used.contains(&word) {
                 self.problem(*id, format!("nothing uses `{{port-{key}}}`"), None);
             }
         }
         for (id, name, _) in self.entries(node.get("files"), "a map") {
-            if !self.used.contains(&format!("file-{name}")) {
+            let word = format!("file-{name}");
+            if self.words.contains(&word) && !self.used.contains(&word) {
                 self.problem(*id, format!("nothing uses `{{file-{name}}}`"), None);
             }
         }
@@ -391,15 +408,17 @@ impl Reader<'_> {
                 }
             },
         };
-        let processes = node.get("processes").map_or(usize::MAX, |node| match node.kind {
-            NodeKind::Integer(count) if count > 0 => usize::try_from(count).unwrap_or(1),
-            _ => {
-                self.expected(node, "a number from 1");
-                1
-            }
-        });
+        let processes = self.count(node.get("processes"));
+        let side_by_side = self.count(node.get("side-by-side"));
         // Two cannot listen on one port.
         let processes = if ports.values().any(Option::is_some) { 1 } else { processes };
+        let costly = node.get("costly").is_some_and(|node| match node.kind {
+            NodeKind::Bool(costly) => costly,
+            _ => {
+                self.expected(node, "true or false");
+                false
+            }
+        });
         let ready_within = self.duration(node.get("ready-within"), Duration::from_secs(30));
         (!command.is_empty()).then_some(Start {
             command,
@@ -409,6 +428,8 @@ impl Reader<'_> {
             ports,
             websocket_path,
             processes,
+            side_by_side,
+            costly,
             ready_within,
         })
     }

@@ -24,7 +24,8 @@ pub fn schema() -> Json {
         "ports" => {
             json!({ "type": "object", "additionalProperties": { "anyOf": [{ "const": "free" }, port] } })
         }
-        "processes" => json!({ "type": "integer", "minimum": 1 }),
+        "costly" => json!({ "type": "boolean" }),
+        "processes" | "side-by-side" => json!({ "type": "integer", "minimum": 1 }),
         _ => duration.clone(),
     });
     let stop = object(STOP_KEYS, &[], |key| match key {

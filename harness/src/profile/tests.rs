@@ -83,7 +83,6 @@ fn a_wrong_word_gets_the_nearest() {
     mistake(&of("claims: { persistence: periodic }"), (4, 24), "no kind of persistence", "within 2s");
     mistake(&of("claims: { persistence: within 2 }"), (4, 24), "a duration with a unit after `within`", "");
     mistake(&of("claims: { configuration: true }"), (4, 11), "is not a claim", "`configurations`");
-    mistake(&of("  files: { a.conf: \"\" }"), (4, 22), "expected text", "");
     mistake(&of("  files: { a.conf: x }"), (4, 12), "nothing uses `{file-a.conf}`", "");
     mistake(&of("  files: { ../a: x }"), (4, 12), "no name of a file", "");
     mistake(&of("  ports: { grpc: free }"), (4, 12), "nothing uses `{port-grpc}`", "");

@@ -64,6 +64,23 @@ impl Places {
         self.mqtt[number(version)]
     }
 
+    /// The listeners for MQTT, each with those of its versions that `has` takes, in the order in which to ask.
+    pub(super) fn listeners(
+        &self,
+        has: impl Fn(ProtocolVersion) -> bool,
+    ) -> Vec<(SocketAddr, Vec<ProtocolVersion>)> {
+        let mut listeners: Vec<(SocketAddr, Vec<ProtocolVersion>)> = Vec::new();
+        for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
+            let address = self.mqtt(version);
+            match listeners.iter_mut().find(|(it, _)| *it == address) {
+                _ if !has(version) => {}
+                Some((_, versions)) => versions.push(version),
+                None => listeners.push((address, vec![version])),
+            }
+        }
+        listeners
+    }
+
     /// Where those of them do that use WebSocket.
     pub(super) fn websocket(&self, version: ProtocolVersion) -> Option<SocketAddr> {
         self.websocket[number(version)]

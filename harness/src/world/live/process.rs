@@ -50,6 +50,8 @@ const WEBSOCKET_PATIENCE: Duration = Duration::from_secs(2);
 const PORT_PATIENCE: Duration = Duration::from_secs(5);
 /// How often other ports are tried when one was taken by somebody else.
 const PORT_TRIES: usize = 4;
+/// Bytes that have to be free in memory for data to be kept there.
+const MEMORY_ROOM: u64 = 1 << 30;
 /// Between two looks at the size of a log.
 const LOG_GLANCE: Duration = Duration::from_millis(500);
 
@@ -133,10 +135,14 @@ impl Yard {
             };
             ports.insert(port.clone(), given);
         }
-        let dir = tempfile::Builder::new()
-            .prefix("assay-data-")
-            .tempdir()
-            .map_err(|error| StartError::Files(format!("no folder for the broker's data: {error}")))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("assay-data-");
+        let dir = match memory() {
+            Some(folder) => builder.tempdir_in(folder),
+            None => builder.tempdir(),
+        };
+        let dir =
+            dir.map_err(|error| StartError::Files(format!("no folder for the broker's data: {error}")))?;
         let library = self.profile.clock.filter(|_| clock).and_then(find_clock);
         let clock = match library {
             Some(library) => Some(ClockFile::new(library, dir.path()).map_err(files)?),
@@ -635,23 +641,14 @@ impl Server {
     }
 
     /// The listeners that have to answer, each with the versions that it may be asked with.
-    fn listeners(&self) -> Vec<(SocketAddr, Vec<ProtocolVersion>)> {
-        let mut listeners: Vec<(SocketAddr, Vec<ProtocolVersion>)> = Vec::new();
-        for (capability, version) in [
-            (Capability::Mqtt311, ProtocolVersion::V3_1_1),
-            (Capability::Mqtt5, ProtocolVersion::V5),
-            (Capability::Mqtt31, ProtocolVersion::V3_1),
-        ] {
-            let address = self.places.mqtt(version);
-            if !self.yard.profile.has(capability) {
-                continue;
-            }
-            match listeners.iter_mut().find(|(it, _)| *it == address) {
-                Some((_, versions)) => versions.push(version),
-                None => listeners.push((address, vec![version])),
-            }
-        }
-        listeners
+    pub(super) fn listeners(&self) -> Vec<(SocketAddr, Vec<ProtocolVersion>)> {
+        self.places.listeners(|version| {
+            self.yard.profile.has(match version {
+                ProtocolVersion::V3_1 => Capability::Mqtt31,
+                ProtocolVersion::V3_1_1 => Capability::Mqtt311,
+                ProtocolVersion::V5 => Capability::Mqtt5,
+            })
+        })
     }
 
     /// Waits until every listener answers a CONNECT.
@@ -733,6 +730,18 @@ impl Server {
             ));
         }
     }
+}
+
+/// A file system in memory with room for data, unless the environment names a folder for what is temporary. A broker
+/// that waits for its disk would answer late for no fault of its own, and what a killed process has written is
+/// kept by the kernel either way.
+fn memory() -> Option<&'static Path> {
+    const FOLDER: &str = "/dev/shm";
+    if std::env::var_os("TMPDIR").is_some() {
+        return None;
+    }
+    let room = rustix::fs::statvfs(FOLDER).ok()?;
+    (room.f_bavail.saturating_mul(room.f_frsize) >= MEMORY_ROOM).then_some(Path::new(FOLDER))
 }
 
 fn files(error: io::Error) -> StartError {

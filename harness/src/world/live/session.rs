@@ -40,8 +40,14 @@ const GLANCE: Duration = Duration::from_millis(100);
 const DYING: Duration = Duration::from_millis(150);
 /// Questions to a broker after a case that went wrong, before it is given up.
 const QUESTIONS: usize = 5;
-/// So many of them may go unanswered on a connection that was accepted.
-const MOST_SILENCES: usize = 4;
+/// How long the last of them waits for its answer.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(4);
+/// After this nothing more is asked.
+const LIMIT: Duration = Duration::from_secs(8);
+/// A case that takes so long waits for something that no neighbour can hold up.
+const LONG_WAIT: Duration = Duration::from_secs(9);
+/// So many times as many cases run side by side when those that failed are run again.
+const WAITING_JOBS: usize = 2;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Open files that suffice for any number of cases side by side that makes sense.
@@ -71,6 +77,9 @@ pub(super) fn run(
             Place::Alone => alone.push_back((slots.len(), Turn::First)),
         }
         let beside = place == Place::Shared;
+        let follows = !needs(&plan)
+            .iter()
+            .any(|capability| matches!(capability, Capability::Configuration | Capability::ProcessControl));
         slots.push(Some(Slot {
             index: case.index,
             plan: Rc::new(plan),
@@ -80,6 +89,7 @@ pub(super) fn run(
             crash: None,
             attempts: Vec::new(),
             reruns: 0,
+            follows,
         }));
     }
     in_the_real_world(async {
@@ -222,6 +232,8 @@ struct Slot {
     attempts: Vec<Verdict>,
     /// Runs again that are still to come.
     reruns: usize,
+    /// Whether it can follow others on a broker: it neither configures it nor touches its process.
+    follows: bool,
 }
 
 /// A broker's end, while the one who did it is looked for.
@@ -247,8 +259,10 @@ struct Run {
     died: Option<Vec<String>>,
     /// It cannot be connected to any more.
     gone: bool,
-    /// The shared server it ran on.
+    /// The shared server it ran on, or one that it leaves to others.
     server: Option<Rc<Server>>,
+    /// Others were there before it, and had it to themselves.
+    used: bool,
 }
 
 struct Session<'s, 'o> {
@@ -266,6 +280,10 @@ struct Session<'s, 'o> {
     /// The broker on which cases run side by side.
     server: Option<Rc<Server>>,
     running: JoinSet<Done>,
+    /// A round of cases to be run again has begun.
+    in_rounds: bool,
+    /// Brokers on which cases were that needed one to themselves, if a start costs too much to end them.
+    idle: Vec<Rc<Server>>,
     /// How many run side by side, and how many have a broker to themselves.
     beside: usize,
     apart: usize,
@@ -294,6 +312,8 @@ impl<'s, 'o> Session<'s, 'o> {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: None,
             running: JoinSet::new(),
+            in_rounds: false,
+            idle: Vec::new(),
             beside: 0,
             apart: 0,
             deaths: Vec::new(),
@@ -502,6 +522,7 @@ impl<'s, 'o> Session<'s, 'o> {
             self.summary.warnings = yard.warnings();
         }
         self.server = None;
+        self.idle.clear();
         for number in 0..self.slots.len() {
             if self.slots[number].as_ref().is_some_and(|slot| slot.first.is_some()) {
                 self.hand_out(number, None);
@@ -604,7 +625,13 @@ impl<'s, 'o> Session<'s, 'o> {
             return self.give_up(&reason);
         }
         let process = self.yard.is_some();
-        while self.beside < self.options.jobs.max(1) && (process || self.apart == 0) {
+        // What failed mostly waits for what does not come.
+        let jobs = self.options.jobs * if self.in_rounds { WAITING_JOBS } else { 1 };
+        let jobs = match self.target {
+            Target::Profile(profile) => jobs.min(profile.start.side_by_side),
+            Target::Address { .. } => jobs,
+        };
+        while self.beside < jobs.max(1) && (process || self.apart == 0) {
             if self.shared.is_empty() {
                 break;
             }
@@ -636,14 +663,32 @@ impl<'s, 'o> Session<'s, 'o> {
             && let Some(round) = self.rounds.pop_front()
         {
             // The next call starts a broker for them.
+            self.in_rounds = true;
             self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
         }
         let free = self.processes() - usize::from(self.server.is_some());
         let most = if process { self.options.brokers.max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             let Some((slot, turn)) = self.alone.pop_front() else { break };
+            let follows = turn == Turn::First && self.slots[slot].as_ref().is_some_and(|slot| slot.follows);
+            // One that waits for the next case is a process as well.
+            while !self.idle.is_empty() && !follows && self.apart + self.idle.len() >= most {
+                if let Some(server) = self.idle.pop() {
+                    server.kill().await;
+                }
+            }
             self.spawn(slot, turn, true);
         }
+        if self.alone.is_empty() {
+            for server in std::mem::take(&mut self.idle) {
+                server.kill().await;
+            }
+        }
+    }
+
+    /// Whether a start of the broker costs so much that brokers are shared where that cannot change a verdict.
+    fn is_costly(&self) -> bool {
+        matches!(self.target, Target::Profile(profile) if profile.start.costly)
     }
 
     fn spawn(&mut self, number: usize, turn: Turn, alone: bool) {
@@ -663,10 +708,12 @@ impl<'s, 'o> Session<'s, 'o> {
             travels: self.summary.travels == Some(true),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
+        let follows = alone && turn == Turn::First && slot.follows && self.is_costly();
+        let before = if follows { self.idle.pop() } else { None };
         let places = self.places();
         self.running.spawn_local(async move {
             let result = match yard {
-                Some(yard) if alone => errand.on_its_own(&yard).await,
+                Some(yard) if alone => errand.on_its_own(&yard, before, follows).await,
                 Some(_) => match server {
                     Some(server) => Ok(errand.beside_others(server).await),
                     None => Err(StartError::Files("there is no broker".into())),
@@ -702,8 +749,21 @@ impl<'s, 'o> Session<'s, 'o> {
             return self.suspect(number, log, &Rc::clone(server));
         }
         let options = self.options;
+        let costly = self.is_costly();
         let Some(slot) = self.slots[number].as_mut() else { return };
         let verdict = (options.judge)(&slot.plan, &run.played);
+        if done.alone {
+            match run.server.clone() {
+                Some(server) if verdict == Verdict::Pass => self.idle.push(server),
+                // What those before left behind may be to blame: it is asked again as if for the first time.
+                _ if run.used && verdict != Verdict::Pass => {
+                    slot.follows = false;
+                    self.alone.push_front((number, Turn::First));
+                    return;
+                }
+                _ => {}
+            }
+        }
         let died = run.died.is_some();
         if run.gone {
             return self.lost(number, run, together);
@@ -726,8 +786,14 @@ impl<'s, 'o> Session<'s, 'o> {
                 slot.first = Some((run.played, run.real));
                 if verdict == Verdict::Fail {
                     slot.reruns = options.reruns;
-                    // The last word has a run on a broker of its own, where no neighbour can be to blame.
-                    let rounds = if slot.beside && self.yard.is_some() { options.reruns - 1 } else { 0 };
+                    // The last word has a run on a broker of its own, where no neighbour can be to blame, unless
+                    // a start costs too much, or the run waits so long that no neighbour can delay an answer beyond.
+                    let waits = slot.first.as_ref().is_some_and(|(_, real)| *real >= LONG_WAIT);
+                    let rounds = match slot.beside && self.yard.is_some() {
+                        true if costly || waits => options.reruns,
+                        true => options.reruns.saturating_sub(1),
+                        false => 0,
+                    };
                     for round in 0..rounds {
                         if self.rounds.len() <= round {
                             self.rounds.push_back(Vec::new());
@@ -844,13 +910,28 @@ struct Errand {
 }
 
 impl Errand {
-    /// On a broker that is started for it and ended after it.
-    async fn on_its_own(self, yard: &Rc<Yard>) -> Result<Run, StartError> {
-        let server = yard.start(&self.plan.config, self.travels).await?;
+    /// On a broker that nobody else uses meanwhile: one that is there from before, or one that is started for it and,
+    /// unless others may follow, ended after it.
+    async fn on_its_own(
+        self,
+        yard: &Rc<Yard>,
+        before: Option<Rc<Server>>,
+        follows: bool,
+    ) -> Result<Run, StartError> {
+        let used = before.is_some();
+        let server = match before {
+            Some(server) => server,
+            None => yard.start(&self.plan.config, self.travels).await?,
+        };
         let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
-        server.kill().await;
-        Ok(Run { played, real, died, gone: false, server: None })
+        let clean = follows && died.is_none() && played.findings.is_empty();
+        if clean {
+            self.clear(&played, &server.places).await;
+        } else {
+            server.kill().await;
+        }
+        Ok(Run { played, real, died, gone: false, server: clean.then_some(server), used })
     }
 
     /// On a broker that others use at the same time.
@@ -860,17 +941,17 @@ impl Errand {
         if died.is_none() {
             self.clear(&played, &server.places).await;
         }
-        Run { played, real, died, gone: false, server: Some(server) }
+        Run { played, real, died, gone: false, server: Some(server), used: false }
     }
 
     /// On a broker that was there before.
     async fn at(self, places: Places) -> Run {
         let (played, real) = self.play(places, None).await;
-        let gone = !played.findings.is_empty() && !self.answers(&places).await;
+        let gone = !played.findings.is_empty() && !self.answers(&places.listeners(|_| true)).await;
         if !gone {
             self.clear(&played, &places).await;
         }
-        Run { played, real, died: None, gone, server: None }
+        Run { played, real, died: None, gone, server: None, used: false }
     }
 
     /// Plays the case; a panic of the harness is a finding about the harness.
@@ -907,29 +988,38 @@ impl Errand {
         if server.has_died() || (suspicious && server.dies_within(DYING).await) {
             return Some(server.log());
         }
-        if suspicious && server.should_answer() && !self.answers(&server.places).await {
+        if suspicious && server.should_answer() && !self.answers(&server.listeners()).await {
             server.give_up();
             return Some(server.log());
         }
         None
     }
 
-    /// Whether the broker still answers somebody who has done nothing wrong.
-    async fn answers(&self, places: &Places) -> bool {
-        let mut silences = 0;
-        for _ in 0..QUESTIONS {
-            for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
-                let address = places.mqtt(version);
-                match probe(address, version, &self.client_id, self.credentials.as_ref(), PATIENCE).await {
-                    Probe::Answers => return true,
-                    Probe::Silent => silences += 1,
-                    Probe::Refuses => {}
+    /// Whether the broker still answers somebody who has done nothing wrong, at every listener.
+    async fn answers(&self, listeners: &[(SocketAddr, Vec<ProtocolVersion>)]) -> bool {
+        for (address, versions) in listeners {
+            if !self.answers_at(*address, versions).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn answers_at(&self, address: SocketAddr, versions: &[ProtocolVersion]) -> bool {
+        // Many at a time may keep a slow broker busy for a while; that is no death.
+        let mut patience = PATIENCE;
+        let end = Instant::now() + LIMIT;
+        for round in 0..QUESTIONS {
+            for version in versions {
+                if round > 0 && Instant::now() > end {
+                    return false;
+                }
+                let credentials = self.credentials.as_ref();
+                if probe(address, *version, &self.client_id, credentials, patience).await == Probe::Answers {
+                    return true;
                 }
             }
-            // Each silence took a while already.
-            if silences >= MOST_SILENCES {
-                break;
-            }
+            patience = (patience * 2).min(LONGEST_PATIENCE);
             sleep(PAUSE).await;
         }
         false
