@@ -116,7 +116,7 @@ fn bad_usage_exits_2_with_one_clear_message() {
     expect(&["run", "--world", "core", "--broker", "mqtt://127.0.0.1:1"], 2, &["mean the live world"]);
     expect(&["run", "connect", "--defect", "nonsense"], 2, &["nonsense"]);
     expect(&["run", "connect", "--set", "maximum-qos=3"], 2, &["maximum-qos"]);
-    expect(&["run", "--format", "pdf=x"], 2, &["json=FILE"]);
+    expect(&["run", "--format", "pdf=x"], 2, &["there are console, json, junit"]);
     expect(&["replay", "no-such-file.jsonl"], 2, &["cannot be read"]);
     expect(&["explain", "MQTT-9.9.9-9"], 2, &["no statement has this id"]);
 }

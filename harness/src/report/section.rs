@@ -97,6 +97,7 @@ fn title(number: &[u32]) -> &'static str {
         [4, ..] => "Operational behaviour",
         [5, ..] => "Security",
         [6, ..] => "WebSocket",
+        [7, ..] => "Conformance",
         _ => "",
     }
 }
