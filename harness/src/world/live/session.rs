@@ -705,7 +705,9 @@ impl<'s, 'o> Session<'s, 'o> {
             stage: self.options.stage,
             client_id: self.probe_id(),
             credentials: self.target.credentials().cloned(),
-            travels: self.summary.travels == Some(true),
+            // A clock that can be moved costs the process time of its own. What failed may have waited in vain.
+            travels: self.summary.travels == Some(true)
+                && (turn == Turn::Again || patient_span(&slot.plan) >= WORTH_IT),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
         let follows = alone && turn == Turn::First && slot.follows && self.is_costly();
