@@ -71,10 +71,8 @@ fn a_certificate_holds_until_one_byte_of_any_file_is_changed() {
     assert_eq!(place.file_name().and_then(|it| it.to_str()), Some(env!("CARGO_PKG_VERSION")));
     expect(folder, &["verify", &shown], 0, &["holds", "FAILED", "not signed"]);
     let files = files(&place);
-    let names: Vec<String> = files
-        .iter()
-        .map(|path| path.strip_prefix(&place).expect("inside").display().to_string())
-        .collect();
+    let names: Vec<String> =
+        files.iter().map(|path| path.strip_prefix(&place).expect("inside").display().to_string()).collect();
     for name in ["report.json", "junit.xml", "report.md", "badge.svg", "profile.yaml", "statement.json"] {
         assert!(names.iter().any(|it| it == name), "{name} is missing in {names:?}");
     }
@@ -124,7 +122,8 @@ fn a_verdict_that_the_evidence_does_not_bear_out_is_found() {
     for format in assay::report::Format::ALL {
         assay::report::write(format, &result, &place.join(format.file())).expect("a file");
     }
-    let statement = assay::certificate::statement::Statement::of(&place, &result, Vec::new()).expect("a statement");
+    let statement =
+        assay::certificate::statement::Statement::of(&place, &result, Vec::new()).expect("a statement");
     fs::write(place.join("statement.json"), statement.to_text()).expect("a file");
     let shown = place.display().to_string();
     expect(folder, &["verify", &shown], 1, &["it is judged fail; the report says pass"]);
@@ -135,10 +134,7 @@ fn a_signature_is_checked_against_the_key_that_is_asked_for() {
     let folder = place();
     let folder = folder.path();
     for name in ["ours", "other"] {
-        for arguments in [
-            vec!["genpkey", "-algorithm", "ed25519", "-out"],
-            vec!["pkey", "-pubout", "-in"],
-        ] {
+        for arguments in [vec!["genpkey", "-algorithm", "ed25519", "-out"], vec!["pkey", "-pubout", "-in"]] {
             let private = format!("{name}.pem");
             let mut command = Command::new("openssl");
             command.args(&arguments).arg(&private).current_dir(folder);
@@ -154,7 +150,12 @@ fn a_signature_is_checked_against_the_key_that_is_asked_for() {
     let place = certificate(folder).display().to_string();
     expect(folder, &["verify", &place], 0, &["signed by", "not checked"]);
     expect(folder, &["verify", &place, "--key", "ours.pub.pem"], 0, &["signed by that key"]);
-    expect(folder, &["verify", &place, "--key", "other.pub.pem"], 1, &["statement.dsse.json: it is signed by"]);
+    expect(
+        folder,
+        &["verify", &place, "--key", "other.pub.pem"],
+        1,
+        &["statement.dsse.json: it is signed by"],
+    );
     expect(folder, &["verify", &place, "--key", "nowhere.pem"], 2, &["cannot read nowhere.pem"]);
     fs::remove_file(Path::new(&place).join("statement.dsse.json")).expect("a file");
     expect(folder, &["verify", &place, "--key", "ours.pub.pem"], 1, &["there is no signature"]);

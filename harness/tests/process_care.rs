@@ -129,6 +129,7 @@ fn broker() {
         Some("tls") => return insist_on_tls(&listener),
         Some("parent") => {
             let mut command = Command::new("sleep");
+            #[allow(clippy::zombie_processes, reason = "it has to outlive this process")]
             let child = command.arg("300").process_group(0).spawn().expect("it starts");
             std::fs::write(variable("BROKER_CHILD").expect("a file"), child.id().to_string())
                 .expect("written");

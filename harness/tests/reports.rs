@@ -75,7 +75,8 @@ fn the_result_has_the_schema_that_is_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     expect(folder, &[&DEFECT[..], &["--format", "json=run.json"]].concat(), 1);
-    let schema: Value = serde_json::from_slice(&assay(folder, &["schema", "report"]).stdout).expect("a schema");
+    let schema: Value =
+        serde_json::from_slice(&assay(folder, &["schema", "report"]).stdout).expect("a schema");
     let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
     let mut result: Value = serde_json::from_str(&read(folder, "run.json")).expect("JSON");
     let errors: Vec<String> = validator.iter_errors(&result).map(|error| error.to_string()).collect();
@@ -129,7 +130,10 @@ fn a_baseline_is_green_on_what_is_known_and_red_on_every_change() {
     assert!(printed.contains("it breaks MQTT-3.1.2-7"), "{printed}");
 
     // Not listed: red.
-    let fewer = known.replace("      - \"will/replaced-by-new-connect (5.0)\"\n", "      - \"will/not-on-disconnect[by-the-client] (5.0)\"\n");
+    let fewer = known.replace(
+        "      - \"will/replaced-by-new-connect (5.0)\"\n",
+        "      - \"will/not-on-disconnect[by-the-client] (5.0)\"\n",
+    );
     std::fs::write(folder.join("fewer.yaml"), fewer).expect("a file");
     let printed = expect(folder, &[&DEFECT[..], &["--baseline", "fewer.yaml"]].concat(), 1);
     assert!(printed.contains("1 known") && printed.contains("1 new"), "{printed}");

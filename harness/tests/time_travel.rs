@@ -34,7 +34,8 @@ fn profile(folder: &Path, name: &str, arguments: &str, clock: bool) {
 
 fn run(folder: &Path, profile: &str, more: &[&str]) -> (Output, Value) {
     let profile = format!("{profile}.yaml");
-    let arguments = ["run", "late.yaml", "--profile", &profile, "--max-wait", "10", "--format", "json=out.json"];
+    let arguments =
+        ["run", "late.yaml", "--profile", &profile, "--max-wait", "10", "--format", "json=out.json"];
     let output = Command::new(env!("CARGO_BIN_EXE_assay"))
         .args([&arguments[..], more].concat())
         .current_dir(folder)

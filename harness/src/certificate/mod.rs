@@ -61,11 +61,14 @@ pub fn files(folder: &Path) -> io::Result<Vec<String>> {
 
 /// The version in what a program says of itself: the first word that is made of numbers and points.
 pub fn version_in(text: &str) -> Option<&str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '~'))).find_map(|word| {
-        let word = word.strip_prefix('v').unwrap_or(word).trim_matches('.');
-        let numbers = word.split(['.', '-', '+', '~']).take_while(|part| part.parse::<u64>().is_ok()).count();
-        (numbers >= 2).then_some(word)
-    })
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '~'))).find_map(
+        |word| {
+            let word = word.strip_prefix('v').unwrap_or(word).trim_matches('.');
+            let numbers =
+                word.split(['.', '-', '+', '~']).take_while(|part| part.parse::<u64>().is_ok()).count();
+            (numbers >= 2).then_some(word)
+        },
+    )
 }
 
 #[cfg(test)]

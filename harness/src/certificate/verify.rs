@@ -265,7 +265,10 @@ fn judged_again(path: &Path, case: &CaseResult, suite: &BTreeMap<&str, &str>) ->
         });
         // What the harness says of itself is not in the history.
         if !known && finding.weight == Weight::Violation {
-            return Err(format!("the report says of {}: {}; the evidence does not", finding.requirement, finding.observed));
+            return Err(format!(
+                "the report says of {}: {}; the evidence does not",
+                finding.requirement, finding.observed
+            ));
         }
     }
     Ok(suite.get(case.scenario.as_str()).is_some_and(|text| *text == header.text))

@@ -21,8 +21,8 @@ use crate::profile::Credentials;
 use crate::run::{Stage, StageOptions};
 use crate::scenario::{BrokerAct, Capability, Plan};
 use crate::verdict::{Finding, Verdict, Weight};
-use crate::world::{Played, patient_span};
 use crate::world::drive::{Control, Reporter, drive};
+use crate::world::{Played, patient_span};
 
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};

@@ -35,7 +35,11 @@ const PROOF: Duration = Duration::from_secs(60);
 
 /// Whether the clock of a server can be moved: a client that falls silent is put out when its Keep Alive has passed by
 /// that clock, while it has not by ours.
-pub(super) async fn moves(server: &Server, version: ProtocolVersion, credentials: Option<&Credentials>) -> bool {
+pub(super) async fn moves(
+    server: &Server,
+    version: ProtocolVersion,
+    credentials: Option<&Credentials>,
+) -> bool {
     let began = Instant::now();
     let Ok(mut talk) = Talk::open(server.places.mqtt(version), version, PATIENCE).await else { return false };
     if talk.connect_for("assaysilent", credentials, PROOF_KEEP_ALIVE).await.is_err() {
@@ -65,8 +69,7 @@ pub(super) struct ClockFile {
 impl ClockFile {
     /// A clock that is not moved yet, with its file in this folder.
     pub(super) fn new(library: PathBuf, folder: &Path) -> io::Result<ClockFile> {
-        let clock =
-            ClockFile { library, file: folder.join("clock"), moved: Cell::new(Duration::ZERO) };
+        let clock = ClockFile { library, file: folder.join("clock"), moved: Cell::new(Duration::ZERO) };
         clock.write()?;
         Ok(clock)
     }
