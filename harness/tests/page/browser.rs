@@ -34,7 +34,7 @@ pub struct Browser {
     socket: WebSocket<TcpStream>,
     session: Option<String>,
     calls: u64,
-    /// Errors of the page, by the console or by exceptions, and dialogs that it opened.
+    /// Errors of the page, by the console or by exceptions.
     pub complaints: Vec<String>,
     /// Whatever the page asked for.
     pub requests: Vec<String>,
@@ -117,7 +117,8 @@ impl Browser {
             Some("Runtime.exceptionThrown") => self.complaints.push(about["exceptionDetails"].to_string()),
             Some("Runtime.consoleAPICalled") => self.complaints.push(about["args"].to_string()),
             Some("Log.entryAdded") => self.complaints.push(about["entry"].to_string()),
-            Some("Page.javascriptDialogOpening") => self.complaints.push(format!("dialog {about}")),
+            // Nothing more would be answered until somebody closes it.
+            Some("Page.javascriptDialogOpening") => panic!("the page opened a dialog: {about}"),
             Some("Network.requestWillBeSent") => {
                 self.requests.push(about["request"]["url"].as_str().unwrap_or_default().to_string());
             }
