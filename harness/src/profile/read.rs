@@ -44,6 +44,7 @@ pub(super) const START_KEYS: &[(&str, &str)] = &[
     ("ports", "more ports, by name: {port-NAME}; a version as the name is that version's own listener"),
     ("websocket-path", "the path that upgrades to WebSocket ask for"),
     ("processes", "how many may run at a time"),
+    ("side-by-side", "how many cases may run beside each other on one process"),
     (
         "costly",
         "whether a start takes so much computing that brokers are used again where that changes no verdict",

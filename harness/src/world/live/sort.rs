@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use reference_broker::codec::{Packet, ProtocolVersion};
+use reference_broker::codec::{Connect, Packet, PacketType, ProtocolVersion, encode};
 
+use crate::history::{packet_type, whole_packet};
 use crate::profile::{Credentials, Persistence};
 use crate::scenario::{
     Act, BrokerAct, Capability, Plan, PlanOptions, PlanProblem, StepAct, Transport, WorldKind, unprefixable,
@@ -48,9 +49,7 @@ pub(super) fn place(
         plan_options.topic_prefix = Some(format!("{:04x}/{}", (nonce >> 24) & 0xFFFF, case.index));
     }
     let mut plan = Plan::new(&case.scenario, case.version, &plan_options)?;
-    if let Some(credentials) = target.credentials() {
-        present(&mut plan, credentials);
-    }
+    let presented = target.credentials().is_none_or(|credentials| present(&mut plan, credentials));
     if needs(&plan).contains(&Capability::Persistence)
         && let Target::Profile(profile) = target
         && let Persistence::Within(period) = profile.persistence
@@ -59,6 +58,10 @@ pub(super) fn place(
     }
     let place = match obstacle(case, &plan, target, options) {
         Some(reason) => Place::Nowhere(reason),
+        None if !presented => Place::Nowhere(format!(
+            "sends a malformed CONNECT, which cannot present the credentials that {} asks for",
+            target.name()
+        )),
         None if alone => Place::Alone,
         None => Place::Shared,
     };
@@ -146,17 +149,73 @@ fn capability_of(version: ProtocolVersion) -> Capability {
     }
 }
 
-/// Gives every CONNECT that has no User Name of its own what the broker asks for.
-fn present(plan: &mut Plan, credentials: &Credentials) {
+/// Gives every CONNECT that has no User Name of its own what the broker asks for. Whether that could be done: bytes
+/// that are no well-formed CONNECT have no place for it, and what a broker says to them is about that.
+fn present(plan: &mut Plan, credentials: &Credentials) -> bool {
+    let mut done = true;
     for step in &mut plan.steps {
-        let connect = match &mut step.act {
-            StepAct::Client { act: Act::Connect { connect, .. }, .. } => connect,
-            StepAct::Client { act: Act::Send { packet: Packet::Connect(connect), .. }, .. } => connect,
+        let (client, act) = match &mut step.act {
+            StepAct::Client { client, act, .. } => (*client, act),
             _ => continue,
         };
-        if connect.user_name.is_none() && connect.password.is_none() {
-            connect.user_name = Some(credentials.user_name.clone().into());
-            connect.password = Some(credentials.password.clone().into_bytes().into());
+        match act {
+            Act::Connect { connect, .. } => complete(connect, credentials),
+            Act::Send { packet: Packet::Connect(connect), .. } => complete(connect, credentials),
+            Act::SendBytes(bytes) if packet_type(bytes) == Some(PacketType::Connect) => {
+                let version = plan.clients.get(client).map_or(plan.version, |client| client.version);
+                match completed(bytes, version, credentials) {
+                    Some(other) => *bytes = other,
+                    None => done = false,
+                }
+            }
+            _ => {}
+        }
+    }
+    done
+}
+
+fn complete(connect: &mut Connect<'static>, credentials: &Credentials) {
+    if connect.user_name.is_none() && connect.password.is_none() {
+        connect.user_name = Some(credentials.user_name.clone().into());
+        connect.password = Some(credentials.password.clone().into_bytes().into());
+    }
+}
+
+/// The same CONNECT with credentials; none if the bytes are not exactly what the codec makes of their meaning.
+fn completed(bytes: &[u8], version: ProtocolVersion, credentials: &Credentials) -> Option<Vec<u8>> {
+    let Packet::Connect(mut connect) = whole_packet(bytes, version)?.into_owned() else { return None };
+    let written = |connect: &Connect<'static>| {
+        let mut out = Vec::new();
+        encode(&Packet::Connect(Box::new(connect.clone())), connect.version, &mut out).ok().map(|()| out)
+    };
+    if written(&connect)? != bytes {
+        return None;
+    }
+    complete(&mut connect, credentials);
+    written(&connect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connect_in_bytes_gets_credentials_if_it_is_well_formed() {
+        let credentials = Credentials { user_name: "u".into(), password: "p".into() };
+        let plain = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01z";
+        let with = b"\x10\x13\0\x04MQTT\x04\xc2\0\x3c\0\x01z\0\x01u\0\x01p";
+        let version = ProtocolVersion::V3_1_1;
+        assert_eq!(completed(plain, version, &credentials).as_deref(), Some(&with[..]));
+        // One that has its own keeps it.
+        let other = Credentials { user_name: "other".into(), ..credentials.clone() };
+        assert_eq!(completed(with, version, &other).as_deref(), Some(&with[..]));
+        // The reserved flag is set; a byte too much; half of it.
+        for wrong in [
+            &b"\x10\x0d\0\x04MQTT\x04\x03\0\x3c\0\x01z"[..],
+            &b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x01z!"[..],
+            &plain[..9],
+        ] {
+            assert_eq!(completed(wrong, version, &credentials), None, "{wrong:?}");
         }
     }
 }
