@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use reference_broker::codec::{Packet, PropertyId, ProtocolVersion, QoS};
@@ -32,6 +33,13 @@ pub(super) enum Probe {
     Silent,
 }
 
+/// A Client Identifier that no connection had before: two with the same would end each other, and some brokers do
+/// not survive that. At most 23 characters if `client_id` has 16.
+fn unused(client_id: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{client_id}x{:x}", COUNT.fetch_add(1, Ordering::Relaxed) & 0xFF_FFFF)
+}
+
 /// Asks a broker with a CONNECT of this version, and waits so long for an answer.
 pub(super) async fn probe(
     address: SocketAddr,
@@ -41,7 +49,7 @@ pub(super) async fn probe(
     patience: Duration,
 ) -> Probe {
     let Ok(mut talk) = Talk::open(address, version, patience).await else { return Probe::Refuses };
-    match talk.connect(client_id, credentials).await {
+    match talk.connect(&unused(client_id), credentials).await {
         Ok(_) => talk.leave().await,
         Err(fault) if matches!(fault.trouble, Trouble::Rejected(_) | Trouble::StrangeConnack) => {}
         Err(_) => return Probe::Silent,
@@ -143,7 +151,7 @@ impl Traces {
         }
         for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5, ProtocolVersion::V3_1] {
             let Ok(mut talk) = Talk::open(places.mqtt(version), version, PATIENCE).await else { return };
-            if talk.connect(client_id, credentials).await.is_err() {
+            if talk.connect(&unused(client_id), credentials).await.is_err() {
                 continue;
             }
             for topic in &self.retained {
