@@ -129,9 +129,12 @@ fn broker() {
         Some("tls") => return insist_on_tls(&listener),
         Some("parent") => {
             let mut command = Command::new("sleep");
-            let child = command.arg("300").process_group(0).spawn().expect("it starts");
+            let mut child = command.arg("300").process_group(0).spawn().expect("it starts");
             std::fs::write(variable("BROKER_CHILD").expect("a file"), child.id().to_string())
                 .expect("written");
+            spawn(move || {
+                let _ = child.wait();
+            });
         }
         Some("apart") => {
             let other = port("BROKER_PORT_5").expect("a port for 5.0");
