@@ -15,7 +15,7 @@ use crate::session::jobs;
 use crate::world::live::Target;
 
 use super::interrupt::INCONCLUSIVE;
-use super::play::{Keep, Played, Request, play};
+use super::play::{Keep, Played, Request, play, say_of_the_process};
 use super::run::{quoted, target};
 use super::{HARNESS, SuiteArguments, USAGE, complain, load, print};
 
@@ -179,16 +179,7 @@ fn certified(arguments: &CertifyArguments) -> Result<u8, (u8, String)> {
     if result.partial {
         print("the run was interrupted: the certificate is partial, and says so");
     }
-    for crash in &result.unexplained {
-        let cases = crash.cases.join(", ");
-        complain(&format!("warning: the broker died during {cases} and did not do it again"));
-    }
-    for warning in &result.warnings {
-        complain(&format!("warning: {warning}"));
-    }
-    if let Some(logs) = logs {
-        print(&format!("the broker's output: {}", logs.display()));
-    }
+    say_of_the_process(&result, logs.as_deref());
     if let Some(error) = error {
         return Err(harness(error));
     }

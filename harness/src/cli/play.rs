@@ -6,7 +6,7 @@
 //! Never the case: a verdict that is made here; an exit code.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -26,7 +26,7 @@ use crate::verdict::{Verdict, verdict_of};
 use crate::world::live::{LiveCase, LiveError, LiveOptions, LiveOutcome, Target};
 
 use super::run::{nonce, quoted};
-use super::{default_jobs, print};
+use super::{complain, default_jobs, print};
 
 /// Which evidence is kept, besides that of what does not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,6 +293,20 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
         results,
     };
     Ok(Played { result, tally: sink.tally, contradicted, error: sink.error, logs: done.logs })
+}
+
+/// What there is to know about the broker's process after a run, and where its output is.
+pub(super) fn say_of_the_process(result: &RunResult, logs: Option<&Path>) {
+    for crash in &result.unexplained {
+        let cases = crash.cases.join(", ");
+        complain(&format!("warning: the broker died during {cases} and did not do it again"));
+    }
+    for warning in &result.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    if let Some(logs) = logs {
+        print(&format!("the broker's output: {}", logs.display()));
+    }
 }
 
 /// The time of day, for reports; no judgement rests on it.

@@ -21,7 +21,7 @@ use crate::world::live::{Discovered, Target};
 
 use super::baseline::read as read_baseline;
 use super::interrupt::INCONCLUSIVE;
-use super::play::{Keep, Played, Request, play};
+use super::play::{Keep, Played, Request, play, say_of_the_process};
 use super::{HARNESS, SuiteArguments, USAGE, complain, load, print, println, world};
 
 /// Arguments of `run`.
@@ -334,16 +334,7 @@ fn conclude(arguments: &RunArguments, played: Played, outputs: &[(Format, PathBu
     if let Some(lost) = &result.lost {
         complain(&format!("error: {lost}"));
     }
-    for crash in &result.unexplained {
-        let cases = crash.cases.join(", ");
-        complain(&format!("warning: the broker died during {cases} and did not do it again"));
-    }
-    for warning in &result.warnings {
-        complain(&format!("warning: {warning}"));
-    }
-    if let Some(logs) = logs {
-        print(&format!("the broker's output: {}", logs.display()));
-    }
+    say_of_the_process(&result, logs.as_deref());
     if let Some(error) = error {
         complain(&format!("error: {error}"));
         return HARNESS;

@@ -86,10 +86,10 @@ pub(super) trait Control {
         None
     }
 
-    /// Moves the broker's clock forward by that much, and returns when the broker has noticed.
-    fn travel(&mut self, by: Duration) -> impl Future<Output = ()> {
+    /// Moves the broker's clock forward by that much, returns when the broker has noticed, and says how far it was moved.
+    fn travel(&mut self, by: Duration) -> impl Future<Output = Duration> {
         let _ = by;
-        std::future::ready(())
+        std::future::ready(Duration::ZERO)
     }
 }
 
@@ -210,9 +210,8 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
                     driver.report(stage, event, now());
                 }
                 Ok(None) | Err(_) => {
-                    let by = leap;
-                    control.travel(by).await;
-                    travelled.set(travelled.get() + by);
+                    let moved = control.travel(leap).await;
+                    travelled.set(travelled.get() + moved);
                     stirred = (Instant::now(), true);
                 }
             }

@@ -363,15 +363,15 @@ impl Server {
         self.clock.is_some() && self.should_answer() && !self.has_died()
     }
 
-    /// Moves its clock and wakes it; returns when it has answered a CONNECT, or does not answer.
-    pub(super) async fn travel(&self, by: Duration, version: ProtocolVersion) {
-        if let Some(clock) = &self.clock
-            && clock.advance(by).is_ok()
-        {
-            let id = format!("assayclock{:x}", self.yard.nonce & 0xFF_FFFF);
-            let credentials = self.yard.profile.credentials.as_ref();
-            probe(self.places.mqtt(version), version, &id, credentials, PATIENCE).await;
-        }
+    /// Moves its clock and wakes it. How far the clock was moved, and whether the broker answers a CONNECT since.
+    pub(super) async fn travel(&self, by: Duration, version: ProtocolVersion) -> (Duration, bool) {
+        let Some(clock) = &self.clock else { return (Duration::ZERO, false) };
+        let Ok(moved) = clock.advance(by) else { return (Duration::ZERO, false) };
+        // Each has a Client Identifier of its own: none may end another.
+        let id = format!("assayclock{:x}n{}", self.yard.nonce & 0xFF_FFFF, moved.as_millis());
+        let credentials = self.yard.profile.credentials.as_ref();
+        let answer = probe(self.places.mqtt(version), version, &id, credentials, PATIENCE).await;
+        (by, answer == Probe::Answers)
     }
 
     /// Does what a plan says and tells everyone what came of it.

@@ -961,9 +961,11 @@ impl Errand {
         let began = Instant::now();
         let (plan, seed, options) = (Rc::clone(&self.plan), self.seed, self.stage);
         let version = plan.version;
+        // What comes a leap late must still be in time.
+        let leap = LEAP.min(plan.tolerance);
         let task = spawn_local(async move {
             let mut stage = Stage::new(&plan, seed, options);
-            drive(&mut stage, wire, &mut Hand { server, version }).await;
+            drive(&mut stage, wire, &mut Hand { server, version, leap }).await;
             let (history, findings, recorded) = stage.finish();
             Played { history, findings, recorded }
         });
@@ -1041,6 +1043,8 @@ struct Hand {
     server: Option<Rc<Server>>,
     /// The version that the plan is for: the broker listens for it.
     version: ProtocolVersion,
+    /// How far its clock is moved at once; not at all once it did not notice.
+    leap: Duration,
 }
 
 impl Control for Hand {
@@ -1057,12 +1061,17 @@ impl Control for Hand {
     }
 
     fn leap(&self) -> Option<Duration> {
-        self.server.as_ref().is_some_and(|server| server.can_travel()).then_some(LEAP)
+        let server = self.server.as_ref()?;
+        (server.can_travel() && !self.leap.is_zero()).then_some(self.leap)
     }
 
-    async fn travel(&mut self, by: Duration) {
-        if let Some(server) = &self.server {
-            server.travel(by, self.version).await;
+    async fn travel(&mut self, by: Duration) -> Duration {
+        let Some(server) = &self.server else { return Duration::ZERO };
+        let (moved, noticed) = server.travel(by, self.version).await;
+        if !noticed {
+            // The rest is waited for in real time.
+            self.leap = Duration::ZERO;
         }
+        moved
     }
 }

@@ -5,7 +5,7 @@
 //! time that the broker has come so far. The clock is moved in small steps, so that what the broker does by its clock
 //! is seen at its time, within a step.
 //!
-//! Never the case: a clock that goes back; a wait that is cut short although the broker did not notice.
+//! Never the case: a clock that goes back; a leap after one that the broker did not notice.
 
 use std::cell::Cell;
 use std::fs;
@@ -22,7 +22,8 @@ use super::probe::PATIENCE;
 use super::process::Server;
 use super::talk::Talk;
 
-/// How far the clock is moved at once. Upper limits are judged with the profile's tolerance, which is not less.
+/// How far the clock is moved at once at most. A leap is never longer than the tolerance with which upper limits are
+/// judged.
 pub(super) const LEAP: Duration = Duration::from_millis(500);
 
 /// Cases that wait at least so long are worth a process with a clock of its own.
@@ -45,17 +46,20 @@ pub(super) async fn moves(
     if talk.connect_for("assaysilent", credentials, PROOF_KEEP_ALIVE).await.is_err() {
         return false;
     }
-    let leap = Duration::from_secs(1);
-    for _ in 0..PROOF.as_secs() {
-        server.travel(leap, version).await;
-        let ended = talk.ends_within(Duration::from_millis(5)).await;
-        // What ends later than this may have ended by our clock.
-        if ended || began.elapsed() >= Duration::from_secs(u64::from(PROOF_KEEP_ALIVE)) {
-            return ended && began.elapsed() < Duration::from_secs(u64::from(PROOF_KEEP_ALIVE));
+    // What ends later than this may have ended by our clock.
+    let ours = Duration::from_secs(u64::from(PROOF_KEEP_ALIVE));
+    let mut moved = Duration::ZERO;
+    while moved < PROOF && began.elapsed() < ours {
+        let (by, noticed) = server.travel(Duration::from_secs(1), version).await;
+        if !noticed {
+            return false;
+        }
+        moved += by;
+        if talk.ends_within(Duration::from_millis(5)).await {
+            return began.elapsed() < ours;
         }
     }
-    talk.ends_within(Duration::from_millis(200)).await
-        && began.elapsed() < Duration::from_secs(u64::from(PROOF_KEEP_ALIVE))
+    talk.ends_within(Duration::from_millis(200)).await && began.elapsed() < ours
 }
 
 /// The clock of one broker.
@@ -70,7 +74,7 @@ impl ClockFile {
     /// A clock that is not moved yet, with its file in this folder.
     pub(super) fn new(library: PathBuf, folder: &Path) -> io::Result<ClockFile> {
         let clock = ClockFile { library, file: folder.join("clock"), moved: Cell::new(Duration::ZERO) };
-        clock.write()?;
+        clock.write(Duration::ZERO)?;
         Ok(clock)
     }
 
@@ -83,14 +87,15 @@ impl ClockFile {
         ]
     }
 
-    /// Moves the clock forward.
-    pub(super) fn advance(&self, by: Duration) -> io::Result<()> {
-        self.moved.set(self.moved.get() + by);
-        self.write()
+    /// Moves the clock forward; how far it has been moved in all.
+    pub(super) fn advance(&self, by: Duration) -> io::Result<Duration> {
+        let moved = self.moved.get() + by;
+        self.write(moved)?;
+        self.moved.set(moved);
+        Ok(moved)
     }
 
-    fn write(&self) -> io::Result<()> {
-        let moved = self.moved.get();
+    fn write(&self, moved: Duration) -> io::Result<()> {
         // A reader sees the old text or the new one, and never a part.
         let fresh = self.file.with_extension("new");
         fs::write(&fresh, format!("+{}.{:06}\n", moved.as_secs(), moved.subsec_micros()))?;
@@ -108,7 +113,7 @@ mod tests {
         let clock = ClockFile::new(PathBuf::from("/lib/x.so.1"), folder.path()).expect("a clock");
         let read = || fs::read_to_string(folder.path().join("clock")).expect("a file");
         assert_eq!(read(), "+0.000000\n");
-        clock.advance(Duration::from_millis(500)).expect("it is written");
+        assert_eq!(clock.advance(Duration::from_millis(500)).ok(), Some(Duration::from_millis(500)));
         clock.advance(Duration::from_secs(61)).expect("it is written");
         assert_eq!(read(), "+61.500000\n");
         assert_eq!(clock.env()[0], ("LD_PRELOAD".to_string(), "/lib/x.so.1".to_string()));
