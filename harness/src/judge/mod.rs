@@ -594,7 +594,11 @@ impl<'p> Judge<'p> {
                             list_codes(return_codes)
                         ),
                     };
-                    self.fail(Weight::Violation, &[], expected, observed, vec![inbound.event, closed.event]);
+                    // It did notice and close: only what forbids the CONNACK is broken.
+                    let silent = "MQTT-3.1.4-1";
+                    let judged = self.plan.requirements.iter().any(|id| id == silent);
+                    let ids: &[&str] = if judged && code.is_error() { &[silent] } else { &[] };
+                    self.fail(Weight::Violation, ids, expected, observed, vec![inbound.event, closed.event]);
                     return;
                 }
             }

@@ -222,23 +222,31 @@ impl<'p> Stage<'p> {
         next
     }
 
-    /// Until when nothing but time has to pass: the current step waits or expects something, nothing is under way in the
-    /// network, and nothing is awaited from the broker's process. `None` if it is otherwise.
+    /// Until when nothing but time has to pass: the current step waits or expects something, or all steps are done and
+    /// something is owed; nothing is under way in the network, and nothing is awaited from the broker's process. `None`
+    /// if it is otherwise.
     pub fn only_waits_until(&self) -> Option<Time> {
-        let passive = match self.current_act() {
-            Some(StepAct::Wait(_)) => true,
-            Some(StepAct::Client { act: Act::Expect(_), .. }) => self.fence.is_none(),
-            _ => false,
+        let passive = match (self.phase, self.current_act()) {
+            (Phase::Finished, _) => false,
+            (Phase::Settling { quiet_since, .. }, _) => quiet_since.is_none(),
+            (Phase::Steps, Some(StepAct::Wait(_))) => true,
+            (Phase::Steps, Some(StepAct::Client { act: Act::Expect(_) | Act::Complete, .. })) => {
+                self.fence.is_none()
+            }
+            (Phase::Steps, _) => false,
         };
-        if self.phase != Phase::Steps || !passive || self.awaited.is_some() || self.resets > 0 {
+        if !passive || self.awaited.is_some() || self.resets > 0 {
             return None;
         }
         self.next_deadline()
     }
 
-    /// Whether the current step expects something of the broker.
+    /// Whether something is expected of the broker, in the current step or after all of them.
     pub fn expects(&self) -> bool {
-        matches!(self.current_act(), Some(StepAct::Client { act: Act::Expect(_), .. }))
+        match self.phase {
+            Phase::Steps => !matches!(self.current_act(), Some(StepAct::Wait(_))),
+            Phase::Settling { .. } | Phase::Finished => true,
+        }
     }
 
     fn current_act(&self) -> Option<&StepAct> {

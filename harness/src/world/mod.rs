@@ -54,25 +54,6 @@ pub fn shortest_span(plan: &Plan) -> Duration {
         .sum()
 }
 
-/// About how long a plan waits for time alone: what it waits in any case, and what it gives the broker beyond the
-/// limit of an ordinary answer.
-fn patient_span(plan: &Plan) -> Duration {
-    let patient = |within: Duration| within.checked_sub(ORDINARY).unwrap_or(Duration::ZERO);
-    plan.steps
-        .iter()
-        .map(|step| match &step.act {
-            StepAct::Wait(duration) => *duration,
-            StepAct::Client { act: Act::Expect(expect), .. } => {
-                expect.window.unwrap_or(expect.after.max(patient(expect.within)))
-            }
-            _ => Duration::ZERO,
-        })
-        .sum()
-}
-
-/// The limit of an ordinary answer, and a little for tolerance.
-const ORDINARY: Duration = Duration::from_secs(6);
-
 /// How long the steps of a plan may take if every limit is used up.
 fn longest_span(plan: &Plan) -> Duration {
     plan.steps

@@ -296,8 +296,8 @@ impl Default for LiveOptions<'_> {
     fn default() -> Self {
         LiveOptions {
             // Most of a case's time is its quiet window.
-            jobs: 128,
-            brokers: 32,
+            jobs: 256,
+            brokers: 48,
             nonce: 0,
             max_wait: Duration::from_secs(60),
             tolerance: None,

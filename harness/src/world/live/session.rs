@@ -22,7 +22,7 @@ use crate::run::{Stage, StageOptions};
 use crate::scenario::{BrokerAct, Capability, Plan};
 use crate::verdict::{Finding, Verdict, Weight};
 use crate::world::drive::{Control, Reporter, drive};
-use crate::world::{Played, patient_span};
+use crate::world::{Played, shortest_span};
 
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};
@@ -48,7 +48,9 @@ const LIMIT: Duration = Duration::from_secs(8);
 const LONG_WAIT: Duration = Duration::from_secs(9);
 /// So many times as many cases run side by side when those that failed are run again.
 const WAITING_JOBS: usize = 2;
-/// Between two of them.
+/// So many times as many brokers side by side when few cases run beside others.
+const ROOM: usize = 2;
+/// Between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Open files that suffice for any number of cases side by side that makes sense.
 const ENOUGH_FILES: u64 = 16_384;
@@ -333,6 +335,7 @@ impl<'s, 'o> Session<'s, 'o> {
             self.leave_out();
         }
         self.try_the_clock().await;
+        self.put_the_longest_first();
         if self.shared.is_empty() {
             self.server = None;
         }
@@ -461,12 +464,12 @@ impl<'s, 'o> Session<'s, 'o> {
         };
         let Some(travels) = self.unless_interrupted(proof).await else { return };
         self.summary.travels = Some(travels);
-        let patient = |slots: &[Option<Slot>], number: usize| {
-            slots[number].as_ref().is_some_and(|slot| patient_span(&slot.plan) >= WORTH_IT)
+        let waits = |slots: &[Option<Slot>], number: usize| {
+            slots[number].as_ref().is_some_and(|slot| shortest_span(&slot.plan) >= WORTH_IT)
         };
         if travels {
             let (long, short): (Vec<_>, Vec<_>) =
-                self.shared.drain(..).partition(|(number, _)| patient(&self.slots, *number));
+                self.shared.drain(..).partition(|(number, _)| waits(&self.slots, *number));
             for (number, _) in &long {
                 if let Some(slot) = &mut self.slots[*number] {
                     slot.beside = false;
@@ -486,6 +489,18 @@ impl<'s, 'o> Session<'s, 'o> {
             }
         }
         self.forget_what_is_gone();
+    }
+
+    /// What waits longest begins first: then all of it together takes little longer than the longest.
+    fn put_the_longest_first(&mut self) {
+        let slots = &self.slots;
+        let longest = |entry: &(usize, Turn)| {
+            // What owes a delivery at the end waits for it; what is malformed is answered at once.
+            let span = |slot: &Slot| (shortest_span(&slot.plan), !slot.plan.verify.is_empty());
+            std::cmp::Reverse(slots[entry.0].as_ref().map(span))
+        };
+        self.shared.make_contiguous().sort_by_key(longest);
+        self.alone.make_contiguous().sort_by_key(longest);
     }
 
     /// Takes from the queues what has been handed out.
@@ -667,7 +682,10 @@ impl<'s, 'o> Session<'s, 'o> {
             self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
         }
         let free = self.processes() - usize::from(self.server.is_some());
-        let most = if process { self.options.brokers.max(1).min(free) } else { 1 };
+        // When most of those that run side by side on one broker have ended, there is room for others.
+        let room = self.shared.is_empty() && self.beside < self.options.brokers;
+        let most = if room { self.options.brokers * ROOM } else { self.options.brokers };
+        let most = if process { most.max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             let Some((slot, turn)) = self.alone.pop_front() else { break };
             let follows = turn == Turn::First && self.slots[slot].as_ref().is_some_and(|slot| slot.follows);
@@ -707,7 +725,7 @@ impl<'s, 'o> Session<'s, 'o> {
             credentials: self.target.credentials().cloned(),
             // A clock that can be moved costs the process time of its own. What failed may have waited in vain.
             travels: self.summary.travels == Some(true)
-                && (turn == Turn::Again || patient_span(&slot.plan) >= WORTH_IT),
+                && (turn == Turn::Again || shortest_span(&slot.plan) >= WORTH_IT),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
         let follows = alone && turn == Turn::First && slot.follows && self.is_costly();
@@ -752,6 +770,7 @@ impl<'s, 'o> Session<'s, 'o> {
         }
         let options = self.options;
         let costly = self.is_costly();
+        let travels = self.summary.travels == Some(true);
         let Some(slot) = self.slots[number].as_mut() else { return };
         let verdict = (options.judge)(&slot.plan, &run.played);
         if done.alone {
@@ -792,6 +811,8 @@ impl<'s, 'o> Session<'s, 'o> {
                     // a start costs too much, or the run waits so long that no neighbour can delay an answer beyond.
                     let waits = slot.first.as_ref().is_some_and(|(_, real)| *real >= LONG_WAIT);
                     let rounds = match slot.beside && self.yard.is_some() {
+                        // Where the clock can be moved nobody has to wait.
+                        true if waits && travels && !costly => 0,
                         true if costly || waits => options.reruns,
                         true => options.reruns.saturating_sub(1),
                         false => 0,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use reference_broker::codec::{Connect, Packet, PacketType, ProtocolVersion, encode};
+use reference_broker::codec::{Connect, Packet, PacketType, ProtocolVersion, QoS, encode};
 
 use crate::history::{packet_type, whole_packet};
 use crate::profile::{Credentials, Persistence};
@@ -16,7 +16,8 @@ use crate::world::shortest_span;
 
 use super::{LiveCase, LiveOptions, Target};
 
-/// How many times faster than a clock time passes where it is moved; measured, and rounded down.
+/// So many times the longest wait is still asked where the clock can be moved: a leap of half a second takes some ten
+/// milliseconds, so this is far less than what the wait really takes.
 const TIMES_FASTER: u32 = 8;
 
 /// How a case is run.
@@ -152,6 +153,46 @@ pub(super) fn needs(plan: &Plan) -> Vec<Capability> {
     if !plan.config.is_empty() {
         needs.push(Capability::Configuration);
     }
+    for step in &plan.steps {
+        if let StepAct::Client { client, act, .. } = &step.act
+            && plan.clients.get(*client).is_some_and(|client| client.version == ProtocolVersion::V5)
+        {
+            needs.extend(implied(act));
+        }
+    }
+    needs
+}
+
+/// What a 5.0 server may refuse to a verb that counts on being served (3.2.2.3).
+fn implied(act: &Act) -> Vec<Capability> {
+    let mut needs = Vec::new();
+    let mut message = |qos: QoS, retain: bool| {
+        match qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => needs.push(Capability::Qos1),
+            QoS::ExactlyOnce => needs.push(Capability::Qos2),
+        }
+        if retain {
+            needs.push(Capability::Retain);
+        }
+    };
+    match act {
+        Act::Connect { connect, by_script: false, .. } => {
+            if let Some(will) = &connect.will {
+                message(will.qos, will.retain);
+            }
+        }
+        Act::Publish { message: publish, .. } => message(publish.qos, publish.retain),
+        Act::Subscribe(subscribe) => {
+            if subscribe.subscriptions.iter().any(|request| request.filter.starts_with("$share/")) {
+                needs.push(Capability::SharedSubscriptions);
+            }
+            if subscribe.subscriptions.iter().any(|request| request.filter.contains(['+', '#'])) {
+                needs.push(Capability::Wildcards);
+            }
+        }
+        _ => {}
+    }
     needs
 }
 
@@ -212,6 +253,37 @@ fn completed(bytes: &[u8], version: ProtocolVersion, credentials: &Credentials) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::parse_file;
+    use crate::text::SourceText;
+
+    #[test]
+    fn what_a_server_may_refuse_is_needed_where_a_verb_counts_on_it() {
+        let needed = |version, step: &str| {
+            let text = format!(
+                "title: t\nwhy: w\nrequirements: {{ v5: [MQTT-4.5.0-1], v3.1.1: [MQTT-3.3.5-1] }}\nclients: {{ one: {{}} }}\n\
+                 steps:\n  - one: connect\n  - one: {step}\n"
+            );
+            let file = parse_file("x", SourceText::new("x.yaml", &text)).expect("a scenario");
+            let plan = Plan::new(&file.scenarios[0], version, &PlanOptions::default()).expect("a plan");
+            needs(&plan)
+        };
+        let cases = [
+            ("{ subscribe: $share/crew/x, qos: 1 }", Capability::SharedSubscriptions),
+            ("{ subscribe: x/+, qos: 1 }", Capability::Wildcards),
+            ("{ publish: x, payload: y, qos: 2 }", Capability::Qos2),
+            ("{ publish: x, payload: y, retain: true }", Capability::Retain),
+        ];
+        for (step, capability) in cases {
+            assert!(needed(ProtocolVersion::V5, step).contains(&capability), "{step}");
+            // 3.1.1 leaves the server no way to refuse any of it.
+            assert!(!needed(ProtocolVersion::V3_1_1, step).contains(&capability), "{step}");
+        }
+        let asked = "{ send: SUBSCRIBE, packet_id: 1, qos: 1, filters: [$share/crew/x] }";
+        assert!(
+            !needed(ProtocolVersion::V5, asked).contains(&Capability::SharedSubscriptions),
+            "asked is not counted on"
+        );
+    }
 
     #[test]
     fn a_connect_in_bytes_gets_credentials_if_it_is_well_formed() {
