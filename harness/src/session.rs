@@ -1,5 +1,6 @@
 //! A session: many plans, played and judged, side by side where that is possible, reported in order.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -80,6 +81,19 @@ impl Outcome {
     pub fn judged(index: usize, plan: Plan, history: History, real: Duration) -> Outcome {
         let (findings, recorded) = judge(&plan, &history);
         Outcome::concluded(index, plan, Played { history, findings, recorded }, real)
+    }
+
+    /// Leaves of the violations those of these statements.
+    pub fn keep_only(&mut self, statements: &BTreeSet<RequirementId>) {
+        let dropped = |finding: &Finding| {
+            finding.weight == Weight::Violation && !statements.contains(&finding.requirement)
+        };
+        self.findings.retain(|finding| !dropped(finding));
+        let left = |id: &RequirementId| self.findings.iter().any(|finding| finding.names(id));
+        if self.verdict == Verdict::Fail {
+            self.statements.retain(left);
+            self.reason = self.findings.first().map(|it| it.observed.clone()).unwrap_or_default();
+        }
     }
 
     /// A job that was played just now. What its own judge found on the way is what another one would find in the

@@ -10,7 +10,7 @@ use assay::check::check;
 use assay::profile::Profile;
 use assay::scenario::{Suite, WorldKind};
 use assay::session::{Job, Selection, jobs, run_simulated};
-use assay::verdict::{Verdict, verdict_of};
+use assay::verdict::Verdict;
 use assay::world::live::{LiveCase, LiveOptions, Target, run};
 use reference_broker::core::Config;
 
@@ -83,7 +83,7 @@ fn core_and_live_agree_on_one_case_of_each_file() {
         nonce: 1,
         // What needs long waits is the gate's.
         max_wait: std::time::Duration::from_secs(8),
-        judge: &|plan, played| verdict_of(&check(plan, &played.history)),
+        judge: &|plan, played| check(plan, &played.history),
         ..LiveOptions::default()
     };
     let mut live = BTreeMap::new();

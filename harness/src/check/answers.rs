@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use reference_broker::codec::{Packet, PacketType, ProtocolVersion, QoS};
+use reference_broker::codec::{Packet, PacketType, ProtocolVersion, Publish, QoS};
 
 use super::{ByLink, Findings, On, Seen, What, pick};
 
@@ -17,6 +17,8 @@ struct Owed {
     /// SUBSCRIBE and UNSUBSCRIBE without an answer, with what they asked for.
     requests: BTreeMap<(PacketType, u16), Vec<u8>>,
     pings: u32,
+    /// What may come besides, for exchanges of the session that began on an earlier connection.
+    resumed: Vec<(PacketType, u16)>,
     /// The script sent what cannot be read, so nothing is known any more.
     unknown: bool,
 }
@@ -24,6 +26,8 @@ struct Owed {
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     links: ByLink<Owed>,
+    /// QoS 2 messages of a client whose exchange is open in its session, with what the broker would answer last.
+    open: BTreeMap<(usize, u16), PacketType>,
 }
 
 impl Answers {
@@ -37,6 +41,18 @@ impl Answers {
     }
 
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
+        match packet {
+            Packet::Connect(connect) if connect.clean_start => {
+                self.open.retain(|(client, _), _| *client != on.client)
+            }
+            Packet::Publish(Publish { qos: QoS::ExactlyOnce, packet_id: Some(id), .. }) => {
+                self.open.insert((on.client, *id), PacketType::Pubrec);
+            }
+            Packet::Pubrel(ack) => {
+                self.open.insert((on.client, ack.packet_id), PacketType::Pubcomp);
+            }
+            _ => {}
+        }
         let owed = self.links.or_default(on.link);
         let mut owe = |kind: PacketType, id: u16| owed.acknowledgements.push((kind, id));
         match packet {
@@ -63,6 +79,14 @@ impl Answers {
     }
 
     fn received(&mut self, on: On, packet: &Packet<'_>, event: u32, out: &mut Findings) {
+        if let Packet::Connack(connack) = packet
+            && connack.reason.0 == 0
+            && (connack.session_present || on.version == ProtocolVersion::V3_1)
+        {
+            // What acknowledges an exchange that the session still holds may come again.
+            let mine = self.open.iter().filter(|((client, _), _)| *client == on.client);
+            self.links.or_default(on.link).resumed = mine.map(|((_, id), kind)| (*kind, *id)).collect();
+        }
         let owed = self.links.or_default(on.link);
         if owed.unknown {
             return;
@@ -76,6 +100,7 @@ impl Answers {
                     Some(at) => {
                         owed.acknowledgements.swap_remove(at);
                     }
+                    None if owed.resumed.contains(&wanted) => owed.resumed.retain(|it| *it != wanted),
                     None => {
                         let id = pick(version, "MQTT-2.2.1-5", "MQTT-2.3.1-6");
                         let other = owed.acknowledgements.iter().any(|(_, id)| *id == ack.packet_id);

@@ -278,6 +278,13 @@ fn garbage(on: On, bytes: &[u8], event: u32, out: &mut Findings) {
     let umbrella = pick(version, "U5-101", "U3-32");
     let (rule, observed) = match next_frame(bytes, None) {
         Ok(Some(frame)) => match decode_frame(frame, version) {
+            // The identifier is that of the request, where it may not be 0.
+            Err(error)
+                if error.rule == Rule::PacketIdentifierZero
+                    && matches!(frame.packet_type(), Some(PacketType::Suback | PacketType::Unsuback)) =>
+            {
+                return;
+            }
             Err(error) => {
                 let kind = frame.packet_type();
                 let name = kind.map_or("a packet of type 0", PacketType::name);
@@ -300,6 +307,10 @@ fn garbage(on: On, bytes: &[u8], event: u32, out: &mut Findings) {
 fn sender_statement(rule: Rule, kind: Option<PacketType>, version: ProtocolVersion) -> &'static str {
     match (rule, kind) {
         (Rule::ReservedFlags(_), _) if version != ProtocolVersion::V5 => "MQTT-2.2.2-1",
+        (Rule::PropertyOutOfRange(PropertyId::TopicAlias), _) => rule.statement(version),
+        // That of CONNACK has a rule of its own; the others have only what is said of every packet.
+        (Rule::PropertyOutOfRange(_), kind) if kind != Some(PacketType::Connack) => "U5-101",
+        (Rule::NoReasonCode, Some(PacketType::Unsuback)) => "MQTT-3.11.3-1",
         (Rule::DuplicateProperty(_), Some(PacketType::Connack)) => "U5-15",
         (Rule::DuplicateProperty(_), Some(PacketType::Publish)) => "U5-25",
         (Rule::DuplicateProperty(PropertyId::ReasonString), _) => "U5-30",

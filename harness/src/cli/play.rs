@@ -5,6 +5,7 @@
 //!
 //! Never the case: a verdict that is made here; an exit code.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::report::json::{
     CaseResult, CrashResult, Environment, ProfileResult, RunResult, SCHEMA, Summary, case, choices,
 };
 use crate::report::packet::summary;
+use crate::requirement::RequirementId;
 use crate::scenario::{PlanOptions, WorldKind};
 use crate::session::{Job, Outcome, Stopwatch, run_simulated, simulated_options};
 use crate::verdict::{Verdict, verdict_of};
@@ -98,14 +100,19 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn take(&mut self, outcome: &Outcome, options: &PlanOptions, more: impl FnOnce(&mut CaseResult)) {
+    /// Takes an outcome; of several failing runs only what all of them broke counts.
+    fn take(
+        &mut self,
+        mut outcome: Outcome,
+        options: &PlanOptions,
+        always: Option<&BTreeSet<RequirementId>>,
+        more: impl FnOnce(&mut CaseResult),
+    ) {
         let request = self.request;
         let job = &request.jobs[outcome.index];
         self.tally.count(&job.scenario.name, outcome.verdict, &outcome.reason);
         self.digests.push(outcome.digest);
         let command = command(request, job);
-        let mut result = case(job, outcome);
-        more(&mut result);
         let passed = matches!(outcome.verdict, Verdict::Pass | Verdict::Skipped);
         let kept = match request.keep {
             _ if !passed => true,
@@ -114,6 +121,7 @@ impl Sink<'_> {
             Keep::All => true,
         };
         let mut replay = command.clone();
+        let mut kept_at = None;
         if kept && outcome.plan.is_some() {
             let name = evidence_name(job, request.ending);
             let path = request.evidence.join(&name);
@@ -127,21 +135,27 @@ impl Sink<'_> {
             match evidence.write(&path) {
                 Ok(()) => {
                     replay = format!("assay replay {}", quoted(&path.display().to_string()));
-                    result.evidence = Some(path.display().to_string());
+                    kept_at = Some(path.display().to_string());
                 }
                 Err(error) => self.error = Some(format!("cannot write {}: {error}", path.display())),
             }
         }
+        if let Some(statements) = always {
+            outcome.keep_only(statements);
+        }
+        let mut result = case(job, &outcome);
+        more(&mut result);
+        result.evidence = kept_at;
         result.replay = command;
         self.bar.suspend(|| {
             if request.quiet {
             } else if !passed {
-                print(&failure(outcome, &replay));
+                print(&failure(&outcome, &replay));
                 if let Some(crash) = &result.crash {
                     print(&last_words(crash));
                 }
             } else if request.verbose {
-                print(&line(outcome, &job.scenario.full_name(), job.version.name()));
+                print(&line(&outcome, &job.scenario.full_name(), job.version.name()));
             }
         });
         self.results.push((outcome.index, result));
@@ -239,7 +253,7 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
             let (options, _) = simulated_options(request.world);
             let threads = request.threads.unwrap_or_else(default_jobs);
             run_simulated(request.jobs, request.world, &request.config, threads, &mut |outcome| {
-                sink.take(&outcome, &options, |_| {});
+                sink.take(outcome, &options, None, |_| {});
                 true
             });
             Ok(crate::world::live::Summary::default())
@@ -337,7 +351,7 @@ fn live(sink: &mut Sink<'_>, target: &Target) -> Result<crate::world::live::Summ
         discovery: request.discovery,
         travel: request.travel,
         logs: request.logs.clone(),
-        judge: &|plan, played| verdict_of(&check(plan, &played.history)),
+        judge: &|plan, played| check(plan, &played.history),
         ..defaults
     };
     sink.broker = target.name().into();
@@ -363,7 +377,7 @@ fn live(sink: &mut Sink<'_>, target: &Target) -> Result<crate::world::live::Summ
         if let Some(reason) = reason {
             outcome.reason = reason;
         }
-        sink.take(&outcome, &options, |result| {
+        sink.take(outcome, &options, found.always.as_ref(), |result| {
             result.attempts = attempts;
             result.crash = crash;
         });
@@ -377,6 +391,9 @@ fn live_reason(found: &LiveOutcome) -> Option<String> {
     }
     if let Some((failed, runs)) = found.flaky() {
         return Some(format!("flaky: it failed in {failed} of {runs} runs"));
+    }
+    if found.wavers() {
+        return Some("it failed in each run, and each time for another reason".into());
     }
     if let Some(crash) = &found.crash {
         let packet = crash.packet.as_ref().map(|packet| summary(packet, crash.version)).unwrap_or_default();

@@ -200,7 +200,8 @@ impl Client {
             connection.ping_after = ping_after(connect.keep_alive.into());
         }
         self.version = connect.version;
-        if connect.clean_start || self.last_was_clean && connect.version == ProtocolVersion::V3_1 {
+        // Before 5.0 nothing of a clean session is left either (MQTT-3.1.2-6 in 3.1.1).
+        if connect.clean_start || self.last_was_clean && connect.version != ProtocolVersion::V5 {
             self.forget();
         }
         self.last_was_clean = connect.clean_start;
@@ -343,8 +344,13 @@ impl Client {
                     connection.receive_maximum = (maximum as usize).min(SEND_WINDOW);
                 }
                 if !connack.session_present && self.version != ProtocolVersion::V3_1 {
-                    // MQTT-3.2.2-5: without a session at the broker there is none at the client.
-                    self.forget();
+                    // What the broker's old session had under way is over.
+                    self.held.clear();
+                    if self.version == ProtocolVersion::V5 {
+                        // MQTT-3.2.2-5: without a session at the broker there is none at the client. In 3.1.1 the
+                        // client sends again what is unacknowledged, whatever the broker says (MQTT-4.4.0-1).
+                        self.forget();
+                    }
                 }
                 self.resend(now);
                 self.pump(now);

@@ -7,6 +7,7 @@ use crate::scenario::{Field, PacketPattern, Pattern, Value};
 /// The first field in which a packet differs from a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
+    pub field: Field,
     pub expected: String,
     pub observed: String,
 }
@@ -41,6 +42,7 @@ pub(super) fn compare(
             };
             let observed = found.as_ref().map_or("absent".to_string(), describe_code);
             return Some(Difference {
+                field: *field,
                 expected: format!("{} {} {expected}", packet.packet_type(), field.name()),
                 observed: format!("{} {} {observed}", packet.packet_type(), field.name()),
             });

@@ -83,8 +83,8 @@ pub struct ClientView {
     pub(super) answer: Option<Answer>,
     /// SUBSCRIBE and UNSUBSCRIBE that the client sent by itself, with what they asked for.
     requests: BTreeMap<u16, Vec<u8>>,
-    /// QoS 1 and 2 messages that the client sent by itself and whose exchange is open.
-    exchanges: BTreeSet<u16>,
+    /// QoS 1 and 2 messages that the client sent by itself and whose exchange is open, with the packet that is due.
+    exchanges: BTreeMap<u16, PacketType>,
     step_exchanges: BTreeSet<u16>,
     pub(super) refused: Option<(u32, PacketType, ReasonCode)>,
     pub(super) sent_in_step: bool,
@@ -114,7 +114,7 @@ impl ClientView {
             last_was_clean: false,
             answer: None,
             requests: BTreeMap::new(),
-            exchanges: BTreeSet::new(),
+            exchanges: BTreeMap::new(),
             step_exchanges: BTreeSet::new(),
             refused: None,
             sent_in_step: false,
@@ -153,11 +153,16 @@ impl ClientView {
     }
 
     pub(super) fn step_exchanges_are_over(&self) -> bool {
-        !self.step_exchanges.iter().any(|id| self.exchanges.contains(id))
+        !self.step_exchanges.iter().any(|id| self.exchanges.contains_key(id))
     }
 
     pub(super) fn all_exchanges_are_over(&self) -> bool {
         self.exchanges.is_empty()
+    }
+
+    /// The packets that the broker owes to the exchanges that are open.
+    pub(super) fn due(&self) -> BTreeSet<PacketType> {
+        self.exchanges.values().copied().collect()
     }
 
     pub(super) fn closed_by_broker_since(&self, began: Time) -> bool {
@@ -190,8 +195,8 @@ impl ClientView {
             Packet::Connect(connect) => {
                 self.version = connect.version;
                 self.connack = None;
-                // 3.1 has no Session Present to say that nothing is left of a clean session.
-                let nothing_left = self.last_was_clean && connect.version == ProtocolVersion::V3_1;
+                // Before 5.0 a clean session ends with its connection (MQTT-3.1.2-6 in 3.1.1).
+                let nothing_left = self.last_was_clean && connect.version != ProtocolVersion::V5;
                 self.last_was_clean = connect.clean_start;
                 if connect.clean_start || nothing_left {
                     self.exchanges.clear();
@@ -206,7 +211,11 @@ impl ClientView {
                         self.exchanges.remove(&id);
                     } else {
                         self.script_ids.remove(&id);
-                        self.exchanges.insert(id);
+                        let due = match publish.qos {
+                            QoS::ExactlyOnce => PacketType::Pubrec,
+                            _ => PacketType::Puback,
+                        };
+                        self.exchanges.insert(id, due);
                         self.step_exchanges.insert(id);
                     }
                 }
@@ -264,9 +273,12 @@ impl ClientView {
                 });
                 if connack.reason.0 == 0 && !connack.session_present && self.version != ProtocolVersion::V3_1
                 {
-                    // Without a session the client gives up what it had open.
-                    self.exchanges.clear();
                     self.held.clear();
+                    // Without a session a client of 5.0 gives up what it had open (MQTT-3.2.2-5); one of 3.1.1 sends it
+                    // again (MQTT-4.4.0-1).
+                    if self.version == ProtocolVersion::V5 {
+                        self.exchanges.clear();
+                    }
                 }
                 self.connect_by_script
             }
@@ -276,7 +288,7 @@ impl ClientView {
                 if self.script_ids.contains(&ack.packet_id) {
                     return true;
                 }
-                let known = self.exchanges.remove(&ack.packet_id);
+                let known = self.exchanges.remove(&ack.packet_id).is_some();
                 if known && ack.reason.is_error() && self.step_exchanges.contains(&ack.packet_id) {
                     self.refused = Some((event, PacketType::Puback, ack.reason));
                 }
@@ -286,19 +298,25 @@ impl ClientView {
                 if self.script_ids.contains(&ack.packet_id) {
                     return true;
                 }
-                if ack.reason.is_error() && self.exchanges.remove(&ack.packet_id) {
+                if ack.reason.is_error() && self.exchanges.remove(&ack.packet_id).is_some() {
                     if self.step_exchanges.contains(&ack.packet_id) {
                         self.refused = Some((event, PacketType::Pubrec, ack.reason));
                     }
                     return false;
                 }
-                !self.exchanges.contains(&ack.packet_id)
+                match self.exchanges.get_mut(&ack.packet_id) {
+                    Some(due) => {
+                        *due = PacketType::Pubcomp;
+                        false
+                    }
+                    None => true,
+                }
             }
             Packet::Pubcomp(ack) => {
                 if self.script_ids.contains(&ack.packet_id) {
                     return true;
                 }
-                !self.exchanges.remove(&ack.packet_id)
+                self.exchanges.remove(&ack.packet_id).is_none()
             }
             Packet::Pubrel(ack) => {
                 let known = self.held.remove(&ack.packet_id);

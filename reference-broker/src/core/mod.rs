@@ -203,9 +203,4 @@ impl Broker {
             self.end_connection(connection, End::Shutdown);
         }
     }
-
-    /// The configuration.
-    pub const fn config(&self) -> &Config {
-        &self.config
-    }
 }

@@ -46,16 +46,6 @@ impl Setting for u16 {
     }
 }
 
-impl Setting for u32 {
-    const EXPECTED: &'static str = "a number from 0 to 4294967295";
-    fn set(&mut self, text: &str) -> bool {
-        put(self, text.parse().ok())
-    }
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
 impl Setting for usize {
     const EXPECTED: &'static str = "a number";
     fn set(&mut self, text: &str) -> bool {

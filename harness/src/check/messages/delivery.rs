@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reference_broker::codec::{Properties, PropertyId, ProtocolVersion, Publish};
+use reference_broker::codec::{Properties, PropertyId, PropertyValue, ProtocolVersion, Publish};
 use smallvec::SmallVec;
 
 use super::{
@@ -265,7 +265,11 @@ fn carried(publish: &Publish<'_>, only: &Published<'_>, seen: &Seen<'_>, out: &m
     }
     for (id, statement) in CARRIED {
         let of = |properties: &Properties<'_>| {
-            let mine = properties.iter().filter(|property| property.id == *id);
+            // A Payload Format Indicator of 0 says what its absence says (3.3.2.3.2).
+            let says = |value: &PropertyValue<'_>| {
+                *id != PropertyId::PayloadFormatIndicator || *value != PropertyValue::Byte(0)
+            };
+            let mine = properties.iter().filter(|property| property.id == *id && says(&property.value));
             mine.map(|property| format!("{:?}", property.value)).collect::<Vec<_>>()
         };
         let (before, after) = (of(&only.properties), of(&publish.properties));

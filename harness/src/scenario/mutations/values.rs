@@ -144,8 +144,9 @@ fn subscription_options(packet: &Packet, at: usize, right: u8, out: &mut Vec<Cas
     }
 }
 
-/// Reason Codes that a client may not put into DISCONNECT: those that no table lists, and those of a server.
-/// Wrong codes of acknowledgements are left out, since their highest bit says enough for a receiver.
+/// Reason Codes that DISCONNECT cannot have. Those that only a server sends are left out: that they are a server's binds
+/// the sender, and nothing says what becomes of who receives them. Wrong codes of acknowledgements are left out
+/// as well, since their highest bit says enough for a receiver.
 fn reason_codes(packet: &Packet, at: usize, out: &mut Vec<Case>) {
     if packet.form != "with-reason" || packet.kind != PacketType::Disconnect {
         return;
@@ -154,7 +155,9 @@ fn reason_codes(packet: &Packet, at: usize, out: &mut Vec<Case>) {
     codes.extend([0x03, 0x05, 0x7F, 0xA3, 0xFF].map(ReasonCode));
     codes.sort_unstable();
     codes.dedup();
-    for code in codes.into_iter().filter(|code| !code.allowed_from(packet.kind, false)) {
+    let known =
+        |code: &ReasonCode| code.allowed_from(packet.kind, false) || code.allowed_from(packet.kind, true);
+    for code in codes.into_iter().filter(|code| !known(code)) {
         let name = format!("{}/reason-code-0x{:02x}", packet.form, code.0);
         out.push(packet.case(name, &["MQTT-3.14.2-1"], &[], packet.with(at, &format!("{:02X}", code.0))));
     }

@@ -35,6 +35,7 @@ mod strays;
 mod talk;
 mod travel;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -47,9 +48,10 @@ use reference_broker::codec::ProtocolVersion;
 
 use crate::history::{Fact, History};
 use crate::profile::{Credentials, Profile};
+use crate::requirement::RequirementId;
 use crate::run::{StageOptions, last_sent_before};
 use crate::scenario::{Capability, Plan, PlanProblem, Scenario, WebSocketPlace};
-use crate::verdict::{Verdict, verdict_of};
+use crate::verdict::{Finding, Verdict};
 
 use super::Played;
 
@@ -259,6 +261,9 @@ pub struct LiveOptions<'a> {
     pub tolerance: Option<Duration>,
     /// How stages are fitted.
     pub stage: StageOptions,
+    /// How long is waited for what is owed to a client of 3.1.1 or 3.1 at the end of a case: these versions let a server
+    /// send again whenever it likes, and half a minute is in use.
+    pub resending: Duration,
     /// How often a case that fails is run again.
     pub reruns: usize,
     /// Whether the broker is asked first what it has.
@@ -271,8 +276,8 @@ pub struct LiveOptions<'a> {
     pub assay: Option<PathBuf>,
     /// Set by the caller to end the run early. Ctrl-C and SIGTERM do the same.
     pub interrupted: Arc<AtomicBool>,
-    /// The verdict on a run.
-    pub judge: &'a dyn Fn(&Plan, &Played) -> Verdict,
+    /// What a run broke.
+    pub judge: &'a dyn Fn(&Plan, &Played) -> Vec<Finding>,
 }
 
 impl fmt::Debug for LiveOptions<'_> {
@@ -284,6 +289,7 @@ impl fmt::Debug for LiveOptions<'_> {
             .field("max_wait", &self.max_wait)
             .field("tolerance", &self.tolerance)
             .field("stage", &self.stage)
+            .field("resending", &self.resending)
             .field("reruns", &self.reruns)
             .field("discovery", &self.discovery)
             .field("travel", &self.travel)
@@ -307,13 +313,14 @@ impl Default for LiveOptions<'_> {
                 quiet: Duration::from_millis(400),
                 ..StageOptions::default()
             },
+            resending: Duration::from_secs(35),
             reruns: 3,
             discovery: true,
             travel: true,
             logs: None,
             assay: None,
             interrupted: Arc::new(AtomicBool::new(false)),
-            judge: &|_, played| verdict_of(&played.findings),
+            judge: &|_, played| played.findings.clone(),
         }
     }
 }
@@ -352,6 +359,8 @@ pub struct LiveOutcome {
     pub crash: Option<Crash>,
     /// The verdicts: of the run in `played`, and of the runs again if that one failed.
     pub attempts: Vec<Verdict>,
+    /// The statements that every one of several failing runs found broken; `None` if no more than one failed.
+    pub always: Option<BTreeSet<RequirementId>>,
     /// How long the run in `played` took.
     pub real: Duration,
 }
@@ -363,11 +372,16 @@ impl LiveOutcome {
         (failed > 0 && failed < self.attempts.len()).then_some((failed, self.attempts.len()))
     }
 
+    /// Whether it failed each time, and each time for another reason.
+    pub fn wavers(&self) -> bool {
+        self.always.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
     /// The verdict on the case: a failure that does not come again answers nothing.
     pub fn verdict(&self) -> Verdict {
         if self.skipped.is_some() {
             Verdict::Skipped
-        } else if self.unanswered.is_some() || self.flaky().is_some() {
+        } else if self.unanswered.is_some() || self.flaky().is_some() || self.wavers() {
             Verdict::Inconclusive
         } else {
             self.attempts.first().copied().unwrap_or(Verdict::Inconclusive)

@@ -161,6 +161,7 @@ impl Yard {
             running: RefCell::new(None),
             dir,
             given_up: Cell::new(false),
+            served: Cell::new(0),
             paused: Cell::new(false),
             last_log: RefCell::new(None),
             reporters: RefCell::new(Vec::new()),
@@ -263,6 +264,8 @@ pub(super) struct Server {
     dir: TempDir,
     /// It was found to answer no more, or does not start on its own data, and counts as dead.
     given_up: Cell<bool>,
+    /// How many cases have had it to themselves.
+    pub(super) served: Cell<usize>,
     /// The plan halted it.
     paused: Cell<bool>,
     last_log: RefCell<Option<PathBuf>>,

@@ -3,7 +3,7 @@
 //! Never the case: two dispatchers; everything is decided between two results, by one task.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,9 +18,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::history::History;
 use crate::profile::Credentials;
+use crate::requirement::RequirementId;
 use crate::run::{Stage, StageOptions};
 use crate::scenario::{BrokerAct, Capability, Plan};
-use crate::verdict::{Finding, Verdict, Weight};
+use crate::verdict::{Finding, Verdict, Weight, verdict_of};
 use crate::world::drive::{Control, Reporter, drive};
 use crate::world::{Played, shortest_span};
 
@@ -50,6 +51,8 @@ const LONG_WAIT: Duration = Duration::from_secs(9);
 const WAITING_JOBS: usize = 2;
 /// So many times as many brokers side by side when few cases run beside others.
 const ROOM: usize = 2;
+/// Behind so few others a run on a broker is as good as on a new one, where a start costs much.
+const FEW: usize = 10;
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Open files that suffice for any number of cases side by side that makes sense.
@@ -90,6 +93,7 @@ pub(super) fn run(
             first: None,
             crash: None,
             attempts: Vec::new(),
+            always: None,
             reruns: 0,
             follows,
         }));
@@ -177,6 +181,7 @@ fn outcome(index: usize, plan: Plan) -> LiveOutcome {
         unanswered: None,
         crash: None,
         attempts: Vec::new(),
+        always: None,
         real: Duration::ZERO,
     }
 }
@@ -232,10 +237,27 @@ struct Slot {
     first: Option<(Played, Duration)>,
     crash: Option<Crash>,
     attempts: Vec<Verdict>,
+    /// What every failing run so far found broken.
+    always: Option<BTreeSet<RequirementId>>,
     /// Runs again that are still to come.
     reruns: usize,
     /// Whether it can follow others on a broker: it neither configures it nor touches its process.
     follows: bool,
+}
+
+impl Slot {
+    /// Keeps of what earlier failing runs broke what this one broke as well.
+    fn broke(&mut self, findings: &[Finding]) {
+        if verdict_of(findings) != Verdict::Fail {
+            return;
+        }
+        let violations = findings.iter().filter(|it| it.weight == Weight::Violation);
+        let broken: BTreeSet<RequirementId> = violations.map(|it| it.requirement.clone()).collect();
+        self.always = Some(match self.always.take() {
+            Some(before) => before.intersection(&broken).cloned().collect(),
+            None => broken,
+        });
+    }
 }
 
 /// A broker's end, while the one who did it is looked for.
@@ -665,7 +687,7 @@ impl<'s, 'o> Session<'s, 'o> {
                 }
             }
             let Some((slot, turn)) = self.shared.pop_front() else { break };
-            self.spawn(slot, turn, false);
+            self.spawn(slot, turn, None);
         }
         if self.shared.is_empty()
             && self.beside == 0
@@ -683,21 +705,22 @@ impl<'s, 'o> Session<'s, 'o> {
         }
         let free = self.processes() - usize::from(self.server.is_some());
         // When most of those that run side by side on one broker have ended, there is room for others.
-        let room = self.shared.is_empty() && self.beside < self.options.brokers;
+        let room = self.shared.is_empty() && self.beside < self.options.brokers && !self.is_costly();
         let most = if room { self.options.brokers * ROOM } else { self.options.brokers };
         let most = if process { most.max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             let Some((slot, turn)) = self.alone.pop_front() else { break };
-            let follows = turn == Turn::First && self.slots[slot].as_ref().is_some_and(|slot| slot.follows);
+            let before = self.one_from_before(slot, turn);
             // One that waits for the next case is a process as well.
-            while !self.idle.is_empty() && !follows && self.apart + self.idle.len() >= most {
+            while !self.idle.is_empty() && before.is_none() && self.apart + self.idle.len() >= most {
                 if let Some(server) = self.idle.pop() {
                     server.kill().await;
                 }
             }
-            self.spawn(slot, turn, true);
+            self.spawn(slot, turn, Some(before));
         }
-        if self.alone.is_empty() {
+        // What fails now comes again.
+        if self.alone.is_empty() && self.apart == 0 {
             for server in std::mem::take(&mut self.idle) {
                 server.kill().await;
             }
@@ -709,18 +732,37 @@ impl<'s, 'o> Session<'s, 'o> {
         matches!(self.target, Target::Profile(profile) if profile.start.costly)
     }
 
-    fn spawn(&mut self, number: usize, turn: Turn, alone: bool) {
+    /// A broker that others have had to themselves, for a case that may follow them. The last word on a case that
+    /// failed has a run behind few others.
+    fn one_from_before(&mut self, number: usize, turn: Turn) -> Option<Rc<Server>> {
+        let slot = self.slots[number].as_ref().filter(|slot| slot.follows)?;
+        let last = turn == Turn::Again && slot.reruns <= 1;
+        let at = match turn {
+            Turn::First => self.idle.len().checked_sub(1),
+            Turn::Again => self.idle.iter().position(|server| !last || server.served.get() < FEW),
+            Turn::Suspect(_) => None,
+        };
+        at.map(|at| self.idle.remove(at))
+    }
+
+    /// Sets a case going; `alone` has the broker from before, if there is one, for one that needs a broker to itself.
+    fn spawn(&mut self, number: usize, turn: Turn, alone: Option<Option<Rc<Server>>>) {
         // Its outcome may have been handed out meanwhile.
         let Some(slot) = &self.slots[number] else { return };
+        let (alone, before) = (alone.is_some(), alone.flatten());
         if alone {
             self.apart += 1;
         } else {
             self.beside += 1;
         }
+        let mut stage = self.options.stage;
+        if slot.plan.clients.iter().any(|client| client.version != ProtocolVersion::V5) {
+            stage.patience = stage.patience.max(self.options.resending);
+        }
         let errand = Errand {
             plan: Rc::clone(&slot.plan),
             seed: slot.seed,
-            stage: self.options.stage,
+            stage,
             client_id: self.probe_id(),
             credentials: self.target.credentials().cloned(),
             // A clock that can be moved costs the process time of its own. What failed may have waited in vain.
@@ -728,12 +770,11 @@ impl<'s, 'o> Session<'s, 'o> {
                 && (turn == Turn::Again || shortest_span(&slot.plan) >= WORTH_IT),
         };
         let (yard, server) = (self.yard.clone(), self.server.clone());
-        let follows = alone && turn == Turn::First && slot.follows && self.is_costly();
-        let before = if follows { self.idle.pop() } else { None };
+        let stays = alone && !matches!(turn, Turn::Suspect(_)) && slot.follows && self.is_costly();
         let places = self.places();
         self.running.spawn_local(async move {
             let result = match yard {
-                Some(yard) if alone => errand.on_its_own(&yard, before, follows).await,
+                Some(yard) if alone => errand.on_its_own(&yard, before, stays).await,
                 Some(_) => match server {
                     Some(server) => Ok(errand.beside_others(server).await),
                     None => Err(StartError::Files("there is no broker".into())),
@@ -772,12 +813,13 @@ impl<'s, 'o> Session<'s, 'o> {
         let costly = self.is_costly();
         let travels = self.summary.travels == Some(true);
         let Some(slot) = self.slots[number].as_mut() else { return };
-        let verdict = (options.judge)(&slot.plan, &run.played);
+        let findings = (options.judge)(&slot.plan, &run.played);
+        let verdict = verdict_of(&findings);
         if done.alone {
             match run.server.clone() {
-                Some(server) if verdict == Verdict::Pass => self.idle.push(server),
+                Some(server) if matches!(verdict, Verdict::Pass | Verdict::Fail) => self.idle.push(server),
                 // What those before left behind may be to blame: it is asked again as if for the first time.
-                _ if run.used && verdict != Verdict::Pass => {
+                _ if run.used && !matches!(verdict, Verdict::Pass | Verdict::Fail) => {
                     slot.follows = false;
                     self.alone.push_front((number, Turn::First));
                     return;
@@ -801,6 +843,7 @@ impl<'s, 'o> Session<'s, 'o> {
             slot.crash = Some(crash_of(&slot.plan, &run.played.history, log));
         }
         slot.attempts.push(verdict);
+        slot.broke(&findings);
         match done.turn {
             Turn::Again => slot.reruns -= 1,
             Turn::First | Turn::Suspect(_) => {
@@ -881,7 +924,7 @@ impl<'s, 'o> Session<'s, 'o> {
         let crash = crash_of(&slot.plan, &run.played.history, Vec::new());
         let alone = together <= 1;
         if alone {
-            slot.attempts.push((self.options.judge)(&slot.plan, &run.played));
+            slot.attempts.push(verdict_of(&(self.options.judge)(&slot.plan, &run.played)));
             slot.crash = Some(crash);
         } else {
             self.summary.unexplained.push(crash);
@@ -913,6 +956,7 @@ impl<'s, 'o> Session<'s, 'o> {
             played,
             unanswered,
             crash: slot.crash,
+            always: slot.always.filter(|_| slot.attempts.len() > 1),
             attempts: slot.attempts,
             real,
             broker: self.summary.broker.clone(),
@@ -933,13 +977,13 @@ struct Errand {
 }
 
 impl Errand {
-    /// On a broker that nobody else uses meanwhile: one that is there from before, or one that is started for it and,
-    /// unless others may follow, ended after it.
+    /// On a broker that nobody else uses meanwhile: one that is there from before, or one that is started for it. It
+    /// stays for others if it may and lives.
     async fn on_its_own(
         self,
         yard: &Rc<Yard>,
         before: Option<Rc<Server>>,
-        follows: bool,
+        stays: bool,
     ) -> Result<Run, StartError> {
         let used = before.is_some();
         let server = match before {
@@ -948,13 +992,14 @@ impl Errand {
         };
         let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
-        let clean = follows && died.is_none() && played.findings.is_empty();
-        if clean {
+        let stays = stays && died.is_none();
+        if stays {
+            server.served.set(server.served.get() + 1);
             self.clear(&played, &server.places).await;
         } else {
             server.kill().await;
         }
-        Ok(Run { played, real, died, gone: false, server: clean.then_some(server), used })
+        Ok(Run { played, real, died, gone: false, server: stays.then_some(server), used })
     }
 
     /// On a broker that others use at the same time.

@@ -20,6 +20,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::profile::Credentials;
 
+/// How long a broker has for closing a connection that said goodbye.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// What went wrong on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -360,7 +363,8 @@ impl Talk {
         self.answer(|packet| matches!(packet, Packet::Pingresp).then_some(())).await
     }
 
-    /// Says goodbye; a session that was asked for ends with it.
+    /// Says goodbye, and waits a while for the broker to close: brokers are known that mistake a connection that ends at
+    /// the same time for the next one. A session that was asked for ends with it.
     pub(super) async fn leave(mut self) {
         let mut properties = Properties::new();
         if self.version == ProtocolVersion::V5 {
@@ -368,6 +372,7 @@ impl Talk {
         }
         let disconnect = Disconnect { reason: ReasonCode::SUCCESS, properties };
         let _ = self.send(&Packet::Disconnect(disconnect)).await;
+        let _ = self.ends_within(FAREWELL).await;
         let _ = self.stream.shutdown().await;
     }
 }
