@@ -821,8 +821,11 @@ impl<'s, 'o> Session<'s, 'o> {
         slot.attempts.push(verdict);
         slot.broke(&findings);
         match done.turn {
-            Turn::Again => slot.reruns -= 1,
-            Turn::First | Turn::Suspect(_) => {
+            // A suspect may have been on its way through its runs again.
+            Turn::Again | Turn::Suspect(_) if slot.first.is_some() => {
+                slot.reruns = slot.reruns.saturating_sub(1);
+            }
+            Turn::Again | Turn::First | Turn::Suspect(_) => {
                 slot.first = Some((run.played, run.real));
                 if verdict == Verdict::Fail {
                     slot.reruns = options.reruns;
