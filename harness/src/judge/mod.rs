@@ -887,13 +887,12 @@ impl<'p> Judge<'p> {
                 }
                 act => {
                     let ids = self.owed(*client, act);
-                    self.fail(
-                        Weight::Violation,
-                        &ids,
-                        describe_act(act),
-                        format!("no answer for {waited}"),
-                        vec![sequence],
-                    );
+                    // What came instead is a finding of its own.
+                    let (weight, observed) = match self.clients[*client].unreadable {
+                        true => (Weight::Unanswered, "an answer that is no packet".to_string()),
+                        false => (Weight::Violation, format!("no answer for {waited}")),
+                    };
+                    self.fail(weight, &ids, describe_act(act), observed, vec![sequence]);
                 }
             },
             _ => self.done(),

@@ -88,6 +88,8 @@ pub struct ClientView {
     step_exchanges: BTreeSet<u16>,
     pub(super) refused: Option<(u32, PacketType, ReasonCode)>,
     pub(super) sent_in_step: bool,
+    /// Something came in this step that is no packet of the version: it may have been the answer.
+    pub(super) unreadable: bool,
     /// Packet Identifiers whose exchange the script owns, in the client's direction.
     script_ids: BTreeSet<u16>,
     /// Packet Identifiers of the broker's QoS 2 deliveries that the script answers.
@@ -118,6 +120,7 @@ impl ClientView {
             step_exchanges: BTreeSet::new(),
             refused: None,
             sent_in_step: false,
+            unreadable: false,
             script_ids: BTreeSet::new(),
             script_received: false,
             pings_by_client: 0,
@@ -132,6 +135,7 @@ impl ClientView {
         self.answer = None;
         self.refused = None;
         self.sent_in_step = false;
+        self.unreadable = false;
         self.pong = false;
         self.step_exchanges.clear();
         if let Some(closed) = &mut self.closed {
@@ -477,8 +481,13 @@ pub(super) fn observe(
                     Some((version, packet)) if version == view.version => {
                         view.received(packet, bytes, sequence, event.at)
                     }
-                    _ => whole_packet(raw, view.version)
-                        .is_none_or(|packet| view.received(&packet, bytes, sequence, event.at)),
+                    _ => match whole_packet(raw, view.version) {
+                        Some(packet) => view.received(&packet, bytes, sequence, event.at),
+                        None => {
+                            view.unreadable = true;
+                            true
+                        }
+                    },
                 };
                 if keep {
                     view.inbox.push(Inbound { event: sequence, at: event.at, bytes, kind: packet_type(raw) });
