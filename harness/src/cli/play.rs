@@ -18,7 +18,7 @@ use crate::evidence::{Evidence, FORMAT, Header, random_name};
 use crate::history::Digest;
 use crate::report::console::{Tally, failure, line};
 use crate::report::json::{
-    CaseResult, CrashResult, Environment, ProfileResult, RunResult, SCHEMA, Summary, case, choices,
+    CaseResult, CrashResult, Environment, ProfileResult, RunResult, SCHEMA, Summary, case, choices, thin,
 };
 use crate::report::packet::summary;
 use crate::requirement::RequirementId;
@@ -263,7 +263,8 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
     let done = done?;
     // Side by side in the live world cases end in any order; files have that of the suite.
     sink.results.sort_by_key(|(index, _)| *index);
-    let results: Vec<CaseResult> = sink.results.into_iter().map(|(_, result)| result).collect();
+    let mut results: Vec<CaseResult> = sink.results.into_iter().map(|(_, result)| result).collect();
+    thin(&mut results);
     let mut summary = Summary::default();
     for result in &results {
         summary.count(result.verdict);

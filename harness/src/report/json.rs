@@ -1,6 +1,7 @@
 //! The result of a run: one structure, from which every report is made, and its form as JSON. Scripts rely on these
 //! names; a change of meaning is a new `schema`.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -553,6 +554,27 @@ pub fn case(job: &Job<'_>, outcome: &Outcome) -> CaseResult {
         crash: None,
         timeline: shown.map(|plan| timeline(plan, &outcome.history, &outcome.findings)),
         deviation: None,
+    }
+}
+
+/// So many cases that did not pass may each have a timeline in a result.
+const MANY: usize = 200;
+/// Beyond that, so many of those that break the same statements have one.
+const EACH: usize = 5;
+
+/// Takes the timelines from most of many cases that break the same, so that the reports on a broker that breaks something
+/// everywhere can still be opened. Their packets are in the evidence.
+pub fn thin(results: &mut [CaseResult]) {
+    if results.iter().filter(|case| case.timeline.is_some()).count() <= MANY {
+        return;
+    }
+    let mut shown: BTreeMap<String, usize> = BTreeMap::new();
+    for case in results.iter_mut().filter(|case| case.timeline.is_some()) {
+        let seen = shown.entry(case.broken().join(" ")).or_default();
+        *seen += 1;
+        if *seen > EACH {
+            case.timeline = None;
+        }
     }
 }
 

@@ -81,6 +81,7 @@ function caseBody(one) {
     attemptsLine(one),
     one.findings.map((finding, at) => findingCard(one, finding, several && `${at + 1} of ${one.findings.length}`, one.findings.slice(0, at).some((it) => same(it, finding)))),
     one.timeline && timelinePart(one),
+    !one.timeline && one.verdict === "fail" && el("p", { class: "dim" }, "Its packets are in the evidence. Where very many cases fail, this page has those of the first few that break the same."),
     one.replay && part("See it again", command(one.replay, "the command that plays it again"), one.evidence && el("p", { class: "small" }, "Evidence: ", beside(one.evidence))),
     shown.length > 0 && part(["Rulings that apply ", el("span", { class: "dim" }, shown.length)], shown.map(rulingDetails)),
     part(["Statements it judges ", el("span", { class: "dim" }, ids.length)], details("All of them", ids.map((id) => statementCard(one.protocol, id, one.broken.includes(id) && badge("fail", "broken"))))),
