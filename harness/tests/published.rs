@@ -51,7 +51,11 @@ fn every_failure_that_is_published_is_argued() {
         let argued = Baseline::parse(SourceText::new("deviations.yaml", text), &known)
             .unwrap_or_else(|problems| panic!("{name}: {problems}"));
         for entry in &argued.entries {
-            assert!(entry.reason.split_whitespace().count() >= 8, "{name}: {} is not argued", entry.statement);
+            assert!(
+                entry.reason.split_whitespace().count() >= 8,
+                "{name}: {} is not argued",
+                entry.statement
+            );
         }
         argued.apply(&mut result, date(2026, 11, 22));
         for case in &result.results {

@@ -597,7 +597,10 @@ impl<'p> Judge<'p> {
                         );
                         return;
                     }
-                } else if kind == PacketType::Connack && !return_codes.contains(&code) {
+                } else if kind == PacketType::Connack
+                    && !return_codes.contains(&code)
+                    && !CREDENTIALS.contains(&code.0)
+                {
                     let expected = match return_codes.is_empty() {
                         true => "a close without CONNACK".to_string(),
                         false => format!(
@@ -993,6 +996,10 @@ fn is_form_of(kind: PacketType, section: &str) -> bool {
     }
     matches!(parts[..], [3, chapter, 1..=3, ..] if chapter == kind as u32)
 }
+
+/// Return codes of 3.1.1 that speak of the credentials: they may be looked at before anything else, and code 4 is also
+/// that of credentials whose data is malformed (3.2.2.3), so what else is wrong with a CONNECT need not show.
+const CREDENTIALS: [u8; 2] = [4, 5];
 
 /// The statements that owe an acknowledgement of this type.
 fn acknowledging(due: PacketType, version: ProtocolVersion) -> &'static [&'static str] {
