@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod explore;
 pub mod generate;
 pub mod history;
+pub mod index;
 pub mod judge;
 pub mod network;
 pub mod profile;

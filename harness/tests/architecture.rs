@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "report",
     "baseline",
     "certificate",
+    "index",
     "cli",
 ];
 

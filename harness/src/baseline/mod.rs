@@ -44,7 +44,7 @@ pub struct Baseline {
 }
 
 /// The reason that a new entry has until a person gives it one.
-const UNEXPLAINED: &str = "not explained yet";
+pub const UNEXPLAINED: &str = "not explained yet";
 
 /// The day, by UTC.
 pub fn today() -> Date {

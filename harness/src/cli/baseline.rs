@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::baseline::Baseline;
 use crate::report::compare::{Comparison, console, markdown};
-use crate::report::json::{RunResult, SCHEMA};
+use crate::report::read::read as result;
 use crate::session::{Selection, jobs};
 use crate::text::SourceText;
 
@@ -32,27 +32,6 @@ pub struct CompareArguments {
     /// Markdown instead of text
     #[arg(long)]
     markdown: bool,
-}
-
-/// The result of a run in a file, or in a folder with reports.
-///
-/// # Errors
-/// A message for people.
-pub(super) fn result(path: &Path) -> Result<RunResult, String> {
-    let file = if path.is_dir() { path.join("report.json") } else { path.to_path_buf() };
-    let shown = file.display();
-    let text =
-        std::fs::read_to_string(&file).map_err(|error| format!("error: cannot read {shown}: {error}"))?;
-    let value: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| format!("error: {shown} is no result of a run: {error}"))?;
-    match value.get("schema").and_then(serde_json::Value::as_str) {
-        Some(SCHEMA) => {}
-        Some(other) => {
-            return Err(format!("error: {shown} has the format `{other}`, this program reads `{SCHEMA}`"));
-        }
-        None => return Err(format!("error: {shown} is no result of a run: it has no `schema`")),
-    }
-    serde_json::from_value(value).map_err(|error| format!("error: {shown} is no result of a run: {error}"))
 }
 
 /// A baseline for a run.
@@ -87,7 +66,7 @@ pub fn baseline(arguments: &BaselineArguments) -> u8 {
     let result = match result(&arguments.result) {
         Ok(result) => result,
         Err(error) => {
-            complain(&error);
+            complain(&format!("error: {error}"));
             return USAGE;
         }
     };
@@ -133,7 +112,7 @@ pub fn compare(arguments: &CompareArguments) -> u8 {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             for error in [old.err(), new.err()].into_iter().flatten() {
-                complain(&error);
+                complain(&format!("error: {error}"));
             }
             return USAGE;
         }

@@ -10,6 +10,7 @@ mod discover;
 mod doctor;
 mod explain;
 mod explore;
+mod index;
 mod interrupt;
 mod play;
 mod prove;
@@ -65,6 +66,8 @@ enum Command {
     Certify(certify::CertifyArguments),
     /// A certificate's verdicts computed again from its evidence; its digests; its signature
     Verify(certify::VerifyArguments),
+    /// The certificates of several brokers side by side, as a page
+    Index(index::IndexArguments),
     /// The known deviations of a broker, from a run
     Baseline(baseline::BaselineArguments),
     /// What changed between two runs
@@ -226,6 +229,7 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => explore::merge(&arguments),
         Command::Certify(arguments) => certify::certify(&arguments),
         Command::Verify(arguments) => certify::verify_folders(&arguments),
+        Command::Index(arguments) => index::index(&arguments),
         Command::Baseline(arguments) => baseline::baseline(&arguments),
         Command::Compare(arguments) => baseline::compare(&arguments),
         Command::Coverage(arguments) => coverage::coverage(&arguments),

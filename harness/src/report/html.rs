@@ -20,7 +20,7 @@ use super::json::{CaseResult, CrashResult, Deviation, FindingResult, RowKind, Ru
 use super::section::sections;
 
 const PAGE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = concat!(include_str!("page/colours.css"), "\n", include_str!("page/page.css"));
 /// Parts of one script, in the order in which they run.
 const SCRIPT: &[&str] = &[
     include_str!("page/data.js"),
@@ -194,7 +194,7 @@ pub fn html(result: &RunResult) -> Result<String, String> {
 }
 
 /// As a content security policy names what it allows.
-fn digest(text: &str) -> String {
+pub fn digest(text: &str) -> String {
     format!("sha256-{}", BASE64.encode(&Sha256::digest(text.as_bytes())))
 }
 

@@ -200,7 +200,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text that means nothing to Markdown, on one line.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

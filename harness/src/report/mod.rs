@@ -20,6 +20,7 @@ pub mod junit;
 pub mod markdown;
 pub mod packet;
 pub mod pcapng;
+pub mod read;
 pub mod section;
 pub mod timeline;
 
