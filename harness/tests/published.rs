@@ -2,7 +2,6 @@
 //!
 //! `assay verify` asks whether the certificates are what their evidence says; `.ci/run` does that.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,9 +37,7 @@ fn published() -> Vec<(String, PathBuf, RunResult)> {
 #[test]
 fn every_failure_that_is_published_is_argued() {
     let published = published();
-    let names: BTreeSet<&str> = published.iter().map(|(name, _, _)| name.as_str()).collect();
-    let eight = ["aedes", "amqtt", "ejabberd", "mosquitto", "nats", "rabbitmq", "rmqttd", "rumqttd"];
-    assert_eq!(names, eight.into_iter().collect());
+    assert!(!published.is_empty(), "nothing is published");
     for (name, folder, mut result) in published {
         assert!(!result.partial && result.lost.is_none(), "{name}: the run did not come to its end");
         assert_eq!(result.summary.error, 0, "{name}");
