@@ -117,8 +117,19 @@ fn brokers_stand_side_by_side() {
     assert!(will[1].starts_with("✗ ") && will[2].starts_with("✓ "), "{will:?}");
     let all = row(&markdown, "### MQTT 3.1.1", "All sections");
     assert!(all[1].contains('✗') && !all[2].contains('✗'), "{all:?}");
-    let choice = row(&markdown, "## Implementation choices", "`dollar-topics`").join(" ");
-    assert!(choice.contains("R-01"), "{choice}");
+    let choices: Vec<&str> =
+        markdown.lines().filter(|line| line.starts_with("| `dollar-topics` | ")).collect();
+    let value = |line: &str| line.split(" | ").nth(3).map(str::to_string);
+    let seen = read(folder, "faulty").choices;
+    for version in ["3.1.1", "5.0"] {
+        let start = format!("| `dollar-topics` | R-01 | {version} | ");
+        let line = choices.iter().find(|line| line.starts_with(&start)).expect("a row of that version");
+        let of_version =
+            |it: &&assay::report::json::ChoiceRow| it.name == "dollar-topics" && it.protocol == version;
+        let shown = seen.iter().find(of_version).map(|it| it.values[0].value.clone());
+        assert!(shown.is_some() && value(line) == shown, "{line}: {shown:?}");
+    }
+    assert_eq!(choices.len(), 2, "{choices:?}");
     let qos = row(&markdown, "## Capabilities and limits", "`qos-2`");
     assert_eq!(qos[1..], ["✓ yes", "✓ yes"]);
     // A statement that is broken, in words, with its broker and no other.
