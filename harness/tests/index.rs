@@ -171,7 +171,10 @@ fn the_same_folder_has_the_same_index_and_what_brokers_say_is_text() {
     assert_eq!(moved.map(|it| it.expect("an index")), [once.0, once.1], "made elsewhere");
     fs::rename(folder.join("elsewhere"), folder.join("reports")).expect("a folder");
 
-    fs::create_dir(folder.join("reports/sound/.2.0.unfinished")).expect("a folder");
+    // A certificate that is being made is not one yet.
+    let unfinished = folder.join("reports/sound/.2.0.unfinished");
+    fs::create_dir(&unfinished).expect("a folder");
+    fs::write(unfinished.join("report.json"), "{").expect("a file");
     change(folder, "sound", |result| {
         let fact = result.facts.iter_mut().find(|it| it.name == "server-keep-alive").expect("a fact");
         fact.value = "<b>|\"x\"".into();
