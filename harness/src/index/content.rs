@@ -37,6 +37,13 @@ fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
+/// What is to be known of the first table.
+const BROKERS: &str =
+    "A case fails if it finds a statement broken. A statement is judged if a case passed or failed on it.";
+/// The same, if a broker was lost.
+const LOST: &str = "A case fails if it finds a statement broken. A statement is judged if a case passed or failed on it. \
+    Incomplete: the broker was lost during the run, and what was left could not be asked.";
+
 /// Everything.
 pub fn chapters(certificates: &[Certificate]) -> Vec<Chapter> {
     let versions = [ProtocolVersion::V3_1_1, ProtocolVersion::V5];
@@ -45,7 +52,7 @@ pub fn chapters(certificates: &[Certificate]) -> Vec<Chapter> {
         chapter(
             "brokers",
             "Brokers",
-            "A case fails if it finds a statement broken. A statement is judged if a case passed or failed on it.",
+            if certificates.iter().any(|it| it.lost) { LOST } else { BROKERS },
             vec![brokers(certificates)],
         ),
         chapter(
@@ -122,12 +129,12 @@ fn brokers(certificates: &[Certificate]) -> Table {
     Table { title: String::new(), columns, rows: certificates.iter().map(row).collect() }
 }
 
-/// The broker, and that it was lost if it was.
+/// The broker, and that it was lost if it was. Why is in its report: that may be long, and is of one machine.
 fn name(it: &Certificate) -> Cell {
-    match &it.lost {
-        None => Cell::text(&it.broker),
-        Some(why) => Cell::text(format!("{} (incomplete: {why})", it.broker)).tone(Tone::Open),
+    if it.lost {
+        return Cell::text(format!("{} (incomplete)", it.broker)).tone(Tone::Open);
     }
+    Cell::text(&it.broker)
 }
 
 fn marked(count: usize, tone: Tone) -> Cell {

@@ -150,7 +150,7 @@ fn certificate(
         tool: result.tool,
         took_ms: result.took_ms,
         summary: result.summary,
-        lost: result.lost,
+        lost: result.lost.is_some(),
         choices: result.choices,
         capabilities: result.capabilities.into_iter().map(|row| (row.name, row.found)).collect(),
         facts: result.facts.into_iter().map(|fact| (fact.name, fact.value)).collect(),

@@ -37,8 +37,8 @@ pub struct Certificate {
     pub took_ms: f64,
     /// How many cases have which verdict.
     pub summary: Summary,
-    /// Why the rest could not be asked, if that is so.
-    pub lost: Option<String>,
+    /// Whether the broker was lost, so that the rest could not be asked.
+    pub lost: bool,
     /// The keys in the envelope of the statement; none if it is not signed. Nothing is checked.
     pub keys: Vec<String>,
     /// The badge of the run, an SVG.
