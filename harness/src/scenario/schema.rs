@@ -178,7 +178,7 @@ fn verify() -> Json {
         }),
     );
     properties.insert("only".into(), json!({ "enum": ["v5", "v3.1.1"] }));
-    properties.insert("judges".into(), json!({ "$ref": "#/$defs/ids" }));
+    properties.insert("judges".into(), judges());
     properties.insert("note".into(), json!({ "type": "string" }));
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
@@ -249,8 +249,13 @@ fn client_step() -> Json {
     properties.insert("fence".into(), json!({ "enum": ["ping"] }));
     properties.insert("await".into(), json!({ "enum": ["nothing"] }));
     properties.insert("only".into(), json!({ "enum": ["v5", "v3.1.1"] }));
-    properties.insert("judges".into(), json!({ "$ref": "#/$defs/ids" }));
+    properties.insert("judges".into(), judges());
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+/// The statements that a step judges, or the row's name for them.
+fn judges() -> Json {
+    json!({ "anyOf": [{ "$ref": "#/$defs/ids" }, { "$ref": "#/$defs/variable" }] })
 }
 
 fn step() -> Json {
@@ -269,7 +274,7 @@ fn step() -> Json {
                     "when": { "type": "object", "required": ["packet", "from", "to", "is", "do"] },
                     "note": { "type": "string" },
                     "only": { "enum": ["v5", "v3.1.1"] },
-                    "judges": { "$ref": "#/$defs/ids" },
+                    "judges": judges(),
                 },
                 "additionalProperties": { "anyOf": [{ "enum": plain }, { "$ref": "#/$defs/variable" }, { "$ref": "#/$defs/clientStep" }] },
             },
