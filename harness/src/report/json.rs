@@ -558,7 +558,7 @@ pub fn case(job: &Job<'_>, outcome: &Outcome) -> CaseResult {
 }
 
 /// So many cases that did not pass may each have a timeline in a result.
-const MANY: usize = 200;
+const MANY: usize = 500;
 /// Beyond that, so many of those that break the same statements have one.
 const EACH: usize = 5;
 
