@@ -1,6 +1,6 @@
 //! The HTML report, looked at in headless Chromium: a real run of a broker with a defect, clicked through.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assay::report::json::{CaseResult, CrashResult, RowKind, RunResult, Timeline};
@@ -18,6 +18,25 @@ const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\u{202e}{{script}}";
 /// Timelines up to this number of rows are shown whole (`WHOLE` in `timeline.js`).
 const WHOLE: usize = 45;
 
+/// A case that fits into so many rows.
+const BRIEF: &str = "\
+title: A message whose PUBREC is lost comes once
+why: Short enough to be shown whole.
+requirements: { v5: [MQTT-4.3.3-10], v3.1.1: [MQTT-4.3.3-2] }
+needs: [qos-2]
+clients:
+  publisher:  { session: persistent }
+  subscriber: {}
+steps:
+  - subscriber: connect
+  - subscriber: { subscribe: meter/7, qos: 2 }
+  - publisher: connect
+  - when: { packet: PUBREC, from: broker, to: publisher, nth: 1, is: lost, do: reset }
+  - publisher: { publish: meter/7, payload: 42 kWh, qos: 2 }
+  - publisher: connect
+  - publisher: complete
+";
+
 /// A report in a folder of its own.
 struct Report {
     file: PathBuf,
@@ -30,8 +49,18 @@ impl Report {
     fn new() -> Report {
         let folder = tempfile::tempdir().expect("a folder");
         let json = folder.path().join("run.json");
+        let suite = folder.path().join("suite");
+        for part in ["ordering", "exactly-once"] {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(part);
+            std::fs::create_dir_all(suite.join(part)).expect("a folder");
+            for file in std::fs::read_dir(from).expect("a folder").map(|it| it.expect("an entry")) {
+                std::fs::copy(file.path(), suite.join(part).join(file.file_name())).expect("a copy");
+            }
+        }
+        std::fs::write(suite.join("exactly-once/in-brief.yaml"), BRIEF).expect("a file");
         let output = Command::new(env!("CARGO_BIN_EXE_assay"))
-            .args(["run", "ordering", "exactly-once", "--world", "core"])
+            .args(["run", "ordering", "exactly-once", "--world", "core", "--suite"])
+            .arg(&suite)
             .args(["--defect", "qos-2-forgotten-on-resume", "--evidence"])
             .arg(folder.path().join("evidence"))
             .args(["--format", &format!("json={}", json.display())])
