@@ -347,6 +347,7 @@ fn live(sink: &mut Sink<'_>, target: &Target) -> Result<crate::world::live::Summ
     let options = LiveOptions {
         jobs: request.threads.unwrap_or(defaults.jobs),
         brokers: request.threads.unwrap_or(defaults.brokers).min(defaults.brokers),
+        most_brokers: request.threads.unwrap_or(defaults.most_brokers).min(defaults.most_brokers),
         nonce: nonce(),
         max_wait: request.max_wait,
         discovery: request.discovery,
@@ -378,7 +379,9 @@ fn live(sink: &mut Sink<'_>, target: &Target) -> Result<crate::world::live::Summ
         if let Some(reason) = reason {
             outcome.reason = reason;
         }
-        sink.take(outcome, &options, found.always.as_ref(), |result| {
+        // Where they share nothing, the first run says what it saw.
+        let always = found.always.as_ref().filter(|statements| !statements.is_empty());
+        sink.take(outcome, &options, always, |result| {
             result.attempts = attempts;
             result.crash = crash;
         });

@@ -590,3 +590,38 @@ impl Summary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(number: usize, broken: &str) -> CaseResult {
+        let json = serde_json::json!({
+            "scenario": format!("some/{number}"), "case": null, "protocol": "5.0", "title": "", "verdict": "fail",
+            "reason": "", "requirements": [], "digest": "", "real_ms": 0.0, "virtual_ms": 0.0,
+            "findings": [{
+                "weight": "violation", "requirement": broken, "also": [], "expected": "", "observed": "",
+                "events": [], "by": "step",
+            }],
+            "timeline": { "clients": [], "rows": [] },
+        });
+        serde_json::from_value(json).expect("a result")
+    }
+
+    #[test]
+    fn of_many_cases_that_break_the_same_a_few_have_a_timeline() {
+        let shown = |results: &[CaseResult], broken: &str| {
+            let of = results.iter().filter(|case| case.broken() == [broken]);
+            of.filter(|case| case.timeline.is_some()).count()
+        };
+        let mut few: Vec<CaseResult> = (0..MANY).map(|number| case(number, "MQTT-3.3.2-6")).collect();
+        thin(&mut few);
+        assert_eq!(shown(&few, "MQTT-3.3.2-6"), MANY, "so many can be shown");
+        let mut many = few;
+        many.extend((MANY..MANY + 3).map(|number| case(number, "MQTT-4.6.0-2")));
+        thin(&mut many);
+        assert_eq!((shown(&many, "MQTT-3.3.2-6"), shown(&many, "MQTT-4.6.0-2")), (EACH, 3));
+        assert!(many[..EACH].iter().all(|case| case.timeline.is_some()), "the first ones");
+        assert_eq!(many.len(), MANY + 3, "no result is lost");
+    }
+}
