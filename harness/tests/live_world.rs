@@ -3,6 +3,7 @@
 //! The broker is the reference broker's shell inside this test's own executable: profiles start it again with
 //! the name of one test, and the environment says what is wrong with it.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -16,7 +17,7 @@ use assay::profile::Profile;
 use assay::run::StageOptions;
 use assay::scenario::{Plan, PlanOptions, Scenario, Suite, parse_file};
 use assay::text::SourceText;
-use assay::verdict::{Finding, Verdict, verdict_of};
+use assay::verdict::{Finding, Verdict, Weight, verdict_of};
 use assay::world::live::{
     Instead, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, run,
 };
@@ -144,6 +145,7 @@ fn options<'a>(nonce: u64) -> LiveOptions<'a> {
     LiveOptions {
         nonce: nonce << 24 | u64::from(std::process::id()),
         brokers: 4,
+        most_brokers: 4,
         reruns: 1,
         judge: &judge,
         assay: Some(std::env::current_exe().expect("this executable")),
@@ -268,7 +270,8 @@ fn a_costly_broker_is_used_again_and_what_kills_it_is_asked_on_a_new_one() {
     let mut scenarios: Vec<Scenario> =
         (0..5).map(|number| scenario(&format!("own/{number}"), &own)).collect();
     scenarios.push(scenario("deadly", &DEADLY.replace("victim: {}", "victim: { client_id: victim }")));
-    let (outcomes, summary) = all(&target, scenarios, &LiveOptions { brokers: 1, ..options(11) });
+    let (outcomes, summary) =
+        all(&target, scenarios, &LiveOptions { brokers: 1, most_brokers: 1, ..options(11) });
     let verdicts: Vec<Verdict> = outcomes.iter().map(LiveOutcome::verdict).collect();
     assert_eq!(verdicts[..5], [Verdict::Pass; 5], "{verdicts:?}");
     assert_eq!((verdicts[5], outcomes[5].attempts.len()), (Verdict::Fail, 2));
@@ -277,6 +280,85 @@ fn a_costly_broker_is_used_again_and_what_kills_it_is_asked_on_a_new_one() {
     let started = std::fs::read_dir(pids.path()).expect("the folder is there").count();
     assert_eq!(started, 3);
     let _ = summary.logs.map(std::fs::remove_dir_all);
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+/// A judge that finds this broken in run after run of a case.
+fn finds<'a>(
+    runs: &'a RefCell<Vec<String>>,
+    broken: &'a dyn Fn(&str, usize) -> Vec<&'static str>,
+) -> impl Fn(&Plan, &Played) -> Vec<Finding> + 'a {
+    move |plan, played| {
+        let name = plan.full_name();
+        let run = runs.borrow().iter().filter(|before| **before == name).count();
+        runs.borrow_mut().push(name.clone());
+        let found = broken(&name, run).into_iter().map(|id| Finding {
+            weight: Weight::Violation,
+            requirement: id.into(),
+            also: Vec::new(),
+            expected: String::new(),
+            observed: String::new(),
+            events: Vec::new(),
+            step: None,
+            by: "test".into(),
+        });
+        judge(plan, played).into_iter().chain(found).collect()
+    }
+}
+
+#[test]
+fn what_every_failing_run_found_broken_is_held_against_the_broker() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let runs = RefCell::default();
+    let broken = |name: &str, run: usize| match (name, run) {
+        ("ordinary/0", 0) => vec!["MQTT-3.3.1-1", "MQTT-4.3.2-2"],
+        ("ordinary/0", _) => vec!["MQTT-4.3.2-2", "MQTT-4.6.0-2"],
+        ("ordinary/1", 0 | 1) => vec!["MQTT-3.3.1-1"],
+        ("ordinary/1", _) => vec!["MQTT-4.6.0-2"],
+        ("ordinary/2", 0 | 1) => vec!["MQTT-4.6.0-2"],
+        _ => Vec::new(),
+    };
+    let finds = finds(&runs, &broken);
+    let options = LiveOptions { judge: &finds, reruns: 2, ..options(13) };
+    let (outcomes, _) = all(&target, (0..4).map(ordinary).collect(), &options);
+    let known: Vec<_> = outcomes
+        .iter()
+        .map(|it| (it.verdict(), it.attempts.len(), it.always.clone().map(Vec::from_iter)))
+        .collect();
+    assert_eq!(
+        known,
+        [
+            (Verdict::Fail, 3, Some(vec!["MQTT-4.3.2-2".into()])),
+            (Verdict::Inconclusive, 3, Some(vec![])),
+            // A run that passes says nothing about what failed.
+            (Verdict::Inconclusive, 3, Some(vec!["MQTT-4.6.0-2".into()])),
+            (Verdict::Pass, 1, None),
+        ]
+    );
+}
+
+#[test]
+fn cases_that_are_run_again_do_not_wait_for_one_that_takes_long() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", "", pids.path());
+    let runs = RefCell::default();
+    let finds = finds(&runs, &|_, _| vec!["MQTT-4.6.0-2"]);
+    // Of eight side by side one may be left when the next round begins.
+    let options = LiveOptions { judge: &finds, reruns: 2, jobs: 8, ..options(14) };
+    let mut scenarios: Vec<Scenario> = (0..3).map(ordinary).collect();
+    scenarios.push(scenario("slow", &ORDINARY.replace("$topic", "o/slow").replace("400ms", "4s")));
+    let (outcomes, _) = all(&target, scenarios, &options);
+    for outcome in &outcomes {
+        assert_eq!((outcome.verdict(), outcome.attempts.len()), (Verdict::Fail, 3));
+    }
+    let runs = runs.into_inner();
+    let slow = runs.iter().position(|name| name == "slow").expect("it was run");
+    for number in 0..3 {
+        let name = format!("ordinary/{number}");
+        let before = runs[..slow].iter().filter(|it| **it == name).count();
+        assert!(before >= 2, "{name} was run again while the slow one waited: {runs:?}");
+    }
     assert!(left(pids.path()).is_empty(), "processes are left");
 }
 

@@ -66,3 +66,27 @@ fn every_failure_that_is_published_is_argued() {
         }
     }
 }
+
+#[test]
+fn one_deviation_of_every_broker_is_traced_packet_by_packet() {
+    for (name, folder, result) in published() {
+        let text =
+            fs::read_to_string(folder.join("traced.md")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let traced = result.results.iter().find(|case| text.contains(&format!("Case `{}`:", case.key())));
+        let traced = traced.unwrap_or_else(|| panic!("{name}: traced.md names no case of the run"));
+        assert_eq!(traced.verdict, Verdict::Fail, "{name}: {}", traced.key());
+        for statement in traced.broken() {
+            assert!(text.contains(&format!("**{statement}.**")), "{name}: {statement} is not argued");
+        }
+        let evidence =
+            traced.evidence.as_ref().unwrap_or_else(|| panic!("{name}: {} has none", traced.key()));
+        assert!(text.contains(evidence.as_str()), "{name}: the evidence is not named");
+        for packet in ["CONNECT", "CONNACK"] {
+            assert!(text.contains(packet), "{name}: there is no {packet} in the timeline");
+        }
+        let capture =
+            fs::read(folder.join("traced.pcapng")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // The first block of a capture is its section's header.
+        assert_eq!(capture.get(..4), Some(&[0x0a, 0x0d, 0x0d, 0x0a][..]), "{name}");
+    }
+}

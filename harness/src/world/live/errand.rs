@@ -71,11 +71,14 @@ impl Errand {
         let used = before.is_some();
         let server = match before {
             Some(server) => server,
-            None => yard.start(&self.plan.config, self.travels).await?,
+            None => {
+                let _turn = yard.turn_to_start().await;
+                yard.start(&self.plan.config, self.travels).await?
+            }
         };
         let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
-        let stays = stays && died.is_none();
+        let stays = stays && died.is_none() && server.should_answer();
         if stays {
             server.served.set(server.served.get() + 1);
             self.clear(&played, &server.places).await;
@@ -188,7 +191,7 @@ impl Errand {
 }
 
 /// The hand on a broker's process, if there is one.
-pub(super) struct Hand {
+struct Hand {
     server: Option<Rc<Server>>,
     /// The version that the plan is for: the broker listens for it.
     version: ProtocolVersion,

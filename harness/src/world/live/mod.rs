@@ -29,6 +29,7 @@ mod places;
 mod probe;
 mod process;
 mod program;
+mod room;
 mod session;
 mod sort;
 mod start_error;
@@ -254,6 +255,8 @@ pub struct LiveOptions<'a> {
     pub jobs: usize,
     /// Broker processes side by side, for cases that need one to themselves; a profile may allow fewer.
     pub brokers: usize,
+    /// So many at most while this machine has time and memory to spare.
+    pub most_brokers: usize,
     /// Makes topics and Client Identifiers of this run its own.
     pub nonce: u64,
     /// Cases that take longer at least are skipped.
@@ -286,6 +289,7 @@ impl fmt::Debug for LiveOptions<'_> {
         f.debug_struct("LiveOptions")
             .field("jobs", &self.jobs)
             .field("brokers", &self.brokers)
+            .field("most_brokers", &self.most_brokers)
             .field("nonce", &self.nonce)
             .field("max_wait", &self.max_wait)
             .field("tolerance", &self.tolerance)
@@ -305,6 +309,7 @@ impl Default for LiveOptions<'_> {
             // Most of a case's time is its quiet window.
             jobs: 256,
             brokers: 48,
+            most_brokers: 384,
             nonce: 0,
             max_wait: Duration::from_secs(60),
             tolerance: None,
@@ -360,7 +365,7 @@ pub struct LiveOutcome {
     pub crash: Option<Crash>,
     /// The verdicts: of the run in `played`, and of the runs again if that one failed.
     pub attempts: Vec<Verdict>,
-    /// The statements that every one of several failing runs found broken; `None` if no more than one failed.
+    /// The statements that every run that failed found broken; `None` if it was not run again.
     pub always: Option<BTreeSet<RequirementId>>,
     /// How long the run in `played` took.
     pub real: Duration,
@@ -373,9 +378,9 @@ impl LiveOutcome {
         (failed > 0 && failed < self.attempts.len()).then_some((failed, self.attempts.len()))
     }
 
-    /// Whether it failed each time, and each time for another reason.
+    /// Whether it failed each time, and each time for another reason. That the broker dies is reason enough.
     pub fn wavers(&self) -> bool {
-        self.always.as_ref().is_some_and(BTreeSet::is_empty)
+        self.crash.is_none() && self.always.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
     /// The verdict on the case: a failure that does not come again answers nothing.
@@ -555,6 +560,34 @@ fn crash_of(plan: &Plan, history: &History, log: Vec<String>) -> Crash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::PlanOptions;
+    use crate::text::SourceText;
+
+    #[test]
+    fn a_failure_with_another_reason_each_time_answers_nothing_unless_the_broker_dies_of_it() {
+        let plan = || {
+            let text = "title: t\nwhy: w\nrequirements: { v5: [MQTT-4.5.0-1] }\nclients: { one: {} }\nsteps:\n  - one: connect\n";
+            let file = crate::scenario::parse_file("x", SourceText::new("x.yaml", text)).expect("a scenario");
+            Plan::new(&file.scenarios[0], ProtocolVersion::V5, &PlanOptions::default()).expect("a plan")
+        };
+        let outcome = |always: Option<&[&str]>, crash: Option<Crash>| LiveOutcome {
+            index: 0,
+            broker: String::new(),
+            plan: plan(),
+            played: None,
+            skipped: None,
+            unanswered: None,
+            crash,
+            attempts: vec![Verdict::Fail; if always.is_some() { 4 } else { 1 }],
+            always: always.map(|ids| ids.iter().map(|id| (*id).into()).collect()),
+            real: Duration::ZERO,
+        };
+        let crash = || crash_of(&plan(), &History::new(), Vec::new());
+        assert_eq!(outcome(Some(&["MQTT-4.5.0-1"]), None).verdict(), Verdict::Fail);
+        assert_eq!(outcome(None, None).verdict(), Verdict::Fail, "it was not run again");
+        assert_eq!(outcome(Some(&[]), None).verdict(), Verdict::Inconclusive);
+        assert_eq!(outcome(Some(&[]), Some(crash())).verdict(), Verdict::Fail);
+    }
 
     #[test]
     fn a_broker_has_a_url() {

@@ -2,7 +2,7 @@
 //!
 //! Never the case: a fact in a history, a wait without an end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -104,6 +104,7 @@ impl Traces {
     pub(super) fn of(history: &History, versions: impl Fn(u32) -> ProtocolVersion) -> Traces {
         let mut traces = Traces::default();
         let mut owners = Vec::new();
+        let mut aliases: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
         for event in history.events() {
             let (link, bytes) = match event.fact {
                 Fact::Opening { client, .. } => {
@@ -115,8 +116,23 @@ impl Traces {
             };
             let version = versions(owners.get(link.0 as usize).copied().unwrap_or(0));
             match whole_packet(history.bytes(bytes), version) {
-                Some(Packet::Publish(publish)) if publish.retain => {
-                    traces.retained.insert(publish.topic.into_owned());
+                Some(Packet::Publish(publish)) => {
+                    let alias = publish.properties.number(PropertyId::TopicAlias);
+                    let topic = publish.topic.into_owned();
+                    // What an alias stands for on another connection is not for this one, but the broker may think so.
+                    let named = alias.map(|alias| aliases.entry(alias).or_default());
+                    match named {
+                        Some(named) if topic.is_empty() && publish.retain => {
+                            traces.retained.extend(named.iter().cloned());
+                        }
+                        Some(named) if !topic.is_empty() => {
+                            named.insert(topic.clone());
+                        }
+                        _ => {}
+                    }
+                    if publish.retain {
+                        traces.retained.insert(topic);
+                    }
                 }
                 Some(Packet::Connect(connect)) => {
                     let expiry = connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0);
@@ -165,5 +181,39 @@ impl Traces {
             talk.leave().await;
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reference_broker::codec::{Properties, PropertyValue, Publish, encode};
+    use reference_broker::core::Time;
+
+    use super::*;
+    use crate::history::Link;
+
+    #[test]
+    fn a_retained_message_that_was_named_by_an_alias_is_a_trace() {
+        let mut history = History::new();
+        history.push(Time(0), Fact::Opening { client: 0, link: Link(0) });
+        for (topic, alias, retain) in [("a", 1, false), ("b", 2, false), ("", 1, true), ("c", 3, true)] {
+            let mut properties = Properties::new();
+            properties.push(PropertyId::TopicAlias, PropertyValue::Two(alias));
+            let packet = Packet::Publish(Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain,
+                topic: topic.into(),
+                packet_id: None,
+                properties,
+                payload: b"x"[..].into(),
+            });
+            let mut bytes = Vec::new();
+            encode(&packet, ProtocolVersion::V5, &mut bytes).expect("it can be written");
+            let bytes = history.store(&bytes);
+            history.push(Time(0), Fact::Sent { link: Link(0), bytes, by_script: true });
+        }
+        let traces = Traces::of(&history, |_| ProtocolVersion::V5);
+        assert_eq!(traces, Traces::retained(["a".to_string(), "c".to_string()]));
     }
 }

@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -55,6 +55,9 @@ const MEMORY_ROOM: u64 = 1 << 30;
 /// Between two looks at the size of a log.
 const LOG_GLANCE: Duration = Duration::from_millis(500);
 
+/// So many brokers may be starting at a time for each thread of this machine, if a start costs much.
+const STARTS_PER_THREAD: usize = 4;
+
 /// Where servers put things, and what they are numbered by.
 #[derive(Debug)]
 pub(super) struct Yard {
@@ -67,12 +70,15 @@ pub(super) struct Yard {
     /// How many ports were looked at.
     ports: Cell<u64>,
     alive: RefCell<Vec<Weak<Server>>>,
+    /// So many may be starting at a time, where a start costs much: all at once, none of them would be ready in time.
+    starting: Semaphore,
     /// What there is to know about the broker's conduct as a process.
     warnings: RefCell<BTreeSet<String>>,
 }
 
 impl Yard {
     pub(super) fn new(profile: Profile, assay: PathBuf, logs: PathBuf, nonce: u64) -> Yard {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Yard {
             profile,
             assay,
@@ -81,6 +87,7 @@ impl Yard {
             servers: Cell::new(0),
             ports: Cell::new(0),
             alive: RefCell::new(Vec::new()),
+            starting: Semaphore::new(STARTS_PER_THREAD * threads),
             warnings: RefCell::new(BTreeSet::new()),
         }
     }
@@ -101,6 +108,15 @@ impl Yard {
                 Err(_) if tries < PORT_TRIES && self.chooses_ports() && !ports.into_iter().all(is_free) => {}
                 result => return result,
             }
+        }
+    }
+
+    /// Waits for a turn to start a server that nothing else waits for, and holds it.
+    pub(super) async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
+        match self.profile.start.costly {
+            // It is never closed.
+            true => self.starting.acquire().await.ok(),
+            false => None,
         }
     }
 
@@ -216,6 +232,8 @@ struct Running {
     wanted: Rc<Cell<bool>>,
     /// What the environments of all that it starts have.
     mark: String,
+    /// Whether it has a clock that can be moved.
+    clock: bool,
 }
 
 impl Running {
@@ -241,6 +259,9 @@ impl Drop for Running {
             self.signal(Signal::KILL);
         }
         strays::end(&self.mark);
+        if self.clock {
+            ClockFile::forget(self.group.as_raw_nonzero().get());
+        }
     }
 }
 
@@ -588,8 +609,13 @@ impl Server {
         };
         let (ended, exit) = watch::channel(None);
         let wanted = Rc::new(Cell::new(false));
-        let running =
-            Running { group, exit: exit.clone(), wanted: Rc::clone(&wanted), mark: self.mark.clone() };
+        let running = Running {
+            group,
+            exit: exit.clone(),
+            wanted: Rc::clone(&wanted),
+            mark: self.mark.clone(),
+            clock: self.clock.is_some(),
+        };
         let server = Rc::downgrade(self);
         let told = Rc::clone(&wanted);
         spawn_local(async move {

@@ -8,12 +8,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reference_broker::codec::ProtocolVersion;
-use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::requirement::RequirementId;
@@ -28,6 +28,7 @@ use super::places::Places;
 use super::probe::{PATIENCE, Probe, probe, speaks_tls};
 use super::process::{Server, Yard};
 use super::program::version_of;
+use super::room::Room;
 use super::sort::{Place, needs, place, too_long};
 use super::travel::{WORTH_IT, moves};
 use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Summary, Target, crash_of};
@@ -38,8 +39,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 const LONG_WAIT: Duration = Duration::from_secs(9);
 /// So many times as many cases run side by side when those that failed are run again.
 const WAITING_JOBS: usize = 2;
-/// So many times as many brokers side by side when few cases run beside others.
-const ROOM: usize = 2;
+/// The next round begins when no more of the last one than this part of what may run side by side is left.
+const TAIL: usize = 8;
 /// Behind so few others a run on a broker is as good as on a new one, where a start costs much.
 const FEW: usize = 10;
 /// Between two questions.
@@ -71,9 +72,7 @@ pub(super) fn run(
             Place::Alone => alone.push_back((slots.len(), Turn::First)),
         }
         let beside = place == Place::Shared;
-        let follows = !needs(&plan)
-            .iter()
-            .any(|capability| matches!(capability, Capability::Configuration | Capability::ProcessControl));
+        let follows = !needs(&plan).contains(&Capability::Configuration);
         slots.push(Some(Slot {
             index: case.index,
             plan: Rc::new(plan),
@@ -214,6 +213,14 @@ enum Turn {
     Suspect(usize),
     /// It failed before.
     Again,
+    /// It failed before, and this is its last run, which has the last word.
+    Last,
+}
+
+impl Turn {
+    fn is_again(self) -> bool {
+        matches!(self, Turn::Again | Turn::Last)
+    }
 }
 
 /// A case and what is known about it.
@@ -230,7 +237,7 @@ struct Slot {
     always: Option<BTreeSet<RequirementId>>,
     /// Runs again that are still to come.
     reruns: usize,
-    /// Whether it can follow others on a broker: it neither configures it nor touches its process.
+    /// Whether it can follow others on a broker: it does not configure it.
     follows: bool,
 }
 
@@ -251,6 +258,8 @@ impl Slot {
 
 /// A broker's end, while the one who did it is looked for.
 struct Death {
+    /// Which it was.
+    server: Weak<Server>,
     suspects: Vec<String>,
     pending: usize,
     found: bool,
@@ -274,11 +283,17 @@ struct Session<'s, 'o> {
     alone: VecDeque<(usize, Turn)>,
     /// Cases to be run again side by side, each round on a fresh broker.
     rounds: VecDeque<Vec<usize>>,
+    /// Cases to be run again with a broker to themselves, round after round.
+    rounds_alone: VecDeque<Vec<usize>>,
     yard: Option<Rc<Yard>>,
     /// Where a broker is that was there already.
     address: SocketAddr,
     /// The broker on which cases run side by side.
     server: Option<Rc<Server>>,
+    /// The next such broker, while it starts.
+    coming: Option<JoinHandle<Result<Rc<Server>, StartError>>>,
+    /// Brokers on which the last of those that ran side by side still are, while others have begun elsewhere.
+    leaving: Vec<Rc<Server>>,
     running: JoinSet<Done>,
     /// A round of cases to be run again has begun.
     in_rounds: bool,
@@ -287,6 +302,8 @@ struct Session<'s, 'o> {
     /// How many run side by side, and how many have a broker to themselves.
     beside: usize,
     apart: usize,
+    /// How many may have one to themselves.
+    room: Room,
     deaths: Vec<Death>,
     summary: Summary,
     interrupted: Rc<Cell<bool>>,
@@ -308,9 +325,13 @@ impl<'s, 'o> Session<'s, 'o> {
             shared: VecDeque::new(),
             alone: VecDeque::new(),
             rounds: VecDeque::new(),
+            rounds_alone: VecDeque::new(),
             yard: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: None,
+            coming: None,
+            leaving: Vec::new(),
+            room: Room::new(options.brokers, options.most_brokers),
             running: JoinSet::new(),
             in_rounds: false,
             idle: Vec::new(),
@@ -341,9 +362,7 @@ impl<'s, 'o> Session<'s, 'o> {
             self.fill().await;
             match timeout(GLANCE, self.running.join_next()).await {
                 Err(_) => {}
-                Ok(None) if self.shared.is_empty() && self.alone.is_empty() && self.rounds.is_empty() => {
-                    break;
-                }
+                Ok(None) if self.has_nothing_left() => break,
                 Ok(None) => {}
                 Ok(Some(Ok(done))) => self.take(done),
                 Ok(Some(Err(error))) => {
@@ -530,11 +549,15 @@ impl<'s, 'o> Session<'s, 'o> {
     async fn end(mut self) -> Summary {
         self.summary.interrupted = self.is_interrupted();
         self.running.abort_all();
+        if let Some(coming) = self.coming.take() {
+            coming.abort();
+        }
         if let Some(yard) = self.yard.take() {
             yard.close().await;
             self.summary.warnings = yard.warnings();
         }
         self.server = None;
+        self.leaving.clear();
         self.idle.clear();
         for number in 0..self.slots.len() {
             if self.slots[number].as_ref().is_some_and(|slot| slot.first.is_some()) {
@@ -585,6 +608,22 @@ impl<'s, 'o> Session<'s, 'o> {
     async fn start(&self) -> Option<Result<Rc<Server>, StartError>> {
         let yard = self.yard.as_ref()?;
         self.unless_interrupted(yard.start(&[], false)).await
+    }
+
+    /// A broker for those that run side by side, as soon as it has started: meanwhile others go on.
+    async fn next_server(&mut self) -> Option<Result<Rc<Server>, StartError>> {
+        self.call_server();
+        if !self.coming.as_ref()?.is_finished() {
+            return None;
+        }
+        let come = self.coming.take()?.await;
+        Some(come.unwrap_or_else(|error| Err(StartError::Files(error.to_string()))))
+    }
+
+    /// Lets it start.
+    fn call_server(&mut self) {
+        let Some(yard) = self.yard.clone() else { return };
+        self.coming.get_or_insert_with(|| spawn_local(async move { yard.start(&[], false).await }));
     }
 
     /// The address at which a broker answers.
@@ -644,47 +683,41 @@ impl<'s, 'o> Session<'s, 'o> {
             Target::Profile(profile) => jobs.min(profile.start.side_by_side),
             Target::Address { .. } => jobs,
         };
+        self.take_leave().await;
+        self.next_round(jobs);
         while self.beside < jobs.max(1) && (process || self.apart == 0) {
             if self.shared.is_empty() {
                 break;
             }
             if process && self.server.is_none() {
-                if self.apart >= self.processes() {
+                if self.apart + self.leaving.len() >= self.processes() {
                     break;
                 }
-                match self.start().await {
+                match self.next_server().await {
                     Some(Ok(server)) => self.server = Some(server),
                     Some(Err(error)) => {
                         let reason = format!("the broker did not start again: {error}");
                         self.summary.lost = Some(reason.clone());
                         return self.give_up(&reason);
                     }
-                    None => return,
+                    None => break,
                 }
             }
             let Some((slot, turn)) = self.shared.pop_front() else { break };
             self.spawn(slot, turn, None);
         }
-        if self.shared.is_empty()
-            && self.beside == 0
-            && let Some(server) = self.server.take()
-        {
-            server.kill().await;
+        // The next round has a broker of its own, which starts while the last ones of this round begin.
+        if self.shared.len() < jobs && !self.rounds.is_empty() && self.server.is_some() {
+            self.call_server();
         }
-        if self.shared.is_empty()
-            && self.beside == 0
-            && let Some(round) = self.rounds.pop_front()
-        {
-            // The next call starts a broker for them.
-            self.in_rounds = true;
-            self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
-        }
-        let free = self.processes() - usize::from(self.server.is_some());
-        // When most of those that run side by side on one broker have ended, there is room for others.
-        let room = self.shared.is_empty() && self.beside < self.options.brokers && !self.is_costly();
-        let most = if room { self.options.brokers * ROOM } else { self.options.brokers };
-        let most = if process { most.max(1).min(free) } else { 1 };
+        let shared =
+            self.leaving.len() + usize::from(self.server.is_some()) + usize::from(self.coming.is_some());
+        let free = self.processes().saturating_sub(shared);
+        let most = if process { self.room.now(self.apart).max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
+            if self.alone.is_empty() {
+                self.next_round_alone();
+            }
             let Some((slot, turn)) = self.alone.pop_front() else { break };
             let before = self.one_from_before(slot, turn);
             // One that waits for the next case is a process as well.
@@ -696,11 +729,62 @@ impl<'s, 'o> Session<'s, 'o> {
             self.spawn(slot, turn, Some(before));
         }
         // What fails now comes again.
-        if self.alone.is_empty() && self.apart == 0 {
+        if self.alone.is_empty() && self.apart == 0 && self.rounds_alone.iter().all(Vec::is_empty) {
             for server in std::mem::take(&mut self.idle) {
                 server.kill().await;
             }
         }
+    }
+
+    /// Ends the brokers that nobody is on any more.
+    async fn take_leave(&mut self) {
+        if self.shared.is_empty() && self.beside == 0 {
+            self.leaving.extend(self.server.take());
+        }
+        // Who runs on one holds it.
+        let (used, left) = self.leaving.drain(..).partition(|server| Rc::strong_count(server) > 1);
+        self.leaving = used;
+        let left: Vec<Rc<Server>> = left;
+        for server in left {
+            server.kill().await;
+        }
+    }
+
+    /// Begins the next round when few of the last one are left: those few wait for what does not come, and what they
+    /// wait for comes no sooner if the others wait for them.
+    fn next_round(&mut self, jobs: usize) {
+        if !self.shared.is_empty() || self.beside > jobs / TAIL {
+            return;
+        }
+        let Some(mut round) = self.rounds.pop_front() else { return };
+        // A broker of its own is started for them.
+        self.leaving.extend(self.server.take());
+        self.in_rounds = true;
+        self.put_the_slowest_first(&mut round);
+        self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
+    }
+
+    /// Goes on with what is to be run again with a broker to itself: first what was run least.
+    fn next_round_alone(&mut self) {
+        let Some(at) = self.rounds_alone.iter().position(|round| !round.is_empty()) else { return };
+        let mut round = std::mem::take(&mut self.rounds_alone[at]);
+        self.put_the_slowest_first(&mut round);
+        let turn = if at + 1 == self.options.reruns { Turn::Last } else { Turn::Again };
+        self.alone.extend(round.into_iter().map(|number| (number, turn)));
+    }
+
+    fn put_the_slowest_first(&self, round: &mut [usize]) {
+        let took = |number: &usize| {
+            let first = self.slots[*number].as_ref().and_then(|slot| slot.first.as_ref());
+            std::cmp::Reverse(first.map(|(_, real)| *real))
+        };
+        round.sort_by_key(took);
+    }
+
+    fn has_nothing_left(&self) -> bool {
+        let queues = [&self.shared, &self.alone];
+        let rounds = [&self.rounds, &self.rounds_alone];
+        queues.into_iter().all(VecDeque::is_empty) && rounds.into_iter().flatten().all(Vec::is_empty)
     }
 
     /// Whether a start of the broker costs so much that brokers are shared where that cannot change a verdict.
@@ -709,13 +793,14 @@ impl<'s, 'o> Session<'s, 'o> {
     }
 
     /// A broker that others have had to themselves, for a case that may follow them. The last word on a case that
-    /// failed has a run behind few others.
+    /// failed has a run behind few others; the rest is for those that have served most.
     fn one_from_before(&mut self, number: usize, turn: Turn) -> Option<Rc<Server>> {
-        let slot = self.slots[number].as_ref().filter(|slot| slot.follows)?;
-        let last = turn == Turn::Again && slot.reruns <= 1;
+        self.slots[number].as_ref().filter(|slot| slot.follows)?;
+        let served = |at: &usize| self.idle[*at].served.get();
+        let any = 0..self.idle.len();
         let at = match turn {
-            Turn::First => self.idle.len().checked_sub(1),
-            Turn::Again => self.idle.iter().position(|server| !last || server.served.get() < FEW),
+            Turn::First | Turn::Again => any.max_by_key(served),
+            Turn::Last => any.filter(|at| served(at) < FEW).max_by_key(served),
             Turn::Suspect(_) => None,
         };
         at.map(|at| self.idle.remove(at))
@@ -743,9 +828,10 @@ impl<'s, 'o> Session<'s, 'o> {
             credentials: self.target.credentials().cloned(),
             // A clock that can be moved costs the process time of its own. What failed may have waited in vain.
             travels: self.summary.travels == Some(true)
-                && (turn == Turn::Again || shortest_span(&slot.plan) >= WORTH_IT),
+                && (turn.is_again() || shortest_span(&slot.plan) >= WORTH_IT),
         };
-        let (yard, server) = (self.yard.clone(), self.server.clone());
+        // Who runs beside others holds the broker that they share.
+        let (yard, server) = (self.yard.clone(), self.server.clone().filter(|_| !alone));
         let stays = alone && !matches!(turn, Turn::Suspect(_)) && slot.follows && self.is_costly();
         let places = self.places();
         self.running.spawn_local(async move {
@@ -777,7 +863,7 @@ impl<'s, 'o> Session<'s, 'o> {
                     self.cleared(death, false);
                 }
                 // If it has been run before, what is known of it stands.
-                let unknown = done.turn != Turn::Again;
+                let unknown = !done.turn.is_again();
                 let reason = unknown.then(|| format!("no broker could be started for it: {error}"));
                 return self.hand_out(number, reason);
             }
@@ -794,10 +880,10 @@ impl<'s, 'o> Session<'s, 'o> {
         if done.alone {
             match run.server.clone() {
                 Some(server) if matches!(verdict, Verdict::Pass | Verdict::Fail) => self.idle.push(server),
-                // What those before left behind may be to blame: it is asked again as if for the first time.
+                // What those before left behind may be to blame: it is asked the same again.
                 _ if run.used && !matches!(verdict, Verdict::Pass | Verdict::Fail) => {
                     slot.follows = false;
-                    self.alone.push_front((number, Turn::First));
+                    self.alone.push_front((number, done.turn));
                     return;
                 }
                 _ => {}
@@ -822,10 +908,10 @@ impl<'s, 'o> Session<'s, 'o> {
         slot.broke(&findings);
         match done.turn {
             // A suspect may have been on its way through its runs again.
-            Turn::Again | Turn::Suspect(_) if slot.first.is_some() => {
+            Turn::Again | Turn::Last | Turn::Suspect(_) if slot.first.is_some() => {
                 slot.reruns = slot.reruns.saturating_sub(1);
             }
-            Turn::Again | Turn::First | Turn::Suspect(_) => {
+            Turn::First | Turn::Again | Turn::Last | Turn::Suspect(_) => {
                 slot.first = Some((run.played, run.real));
                 if verdict == Verdict::Fail {
                     slot.reruns = options.reruns;
@@ -845,8 +931,9 @@ impl<'s, 'o> Session<'s, 'o> {
                         }
                         self.rounds[round].push(number);
                     }
-                    for _ in rounds..options.reruns {
-                        self.alone.push_back((number, Turn::Again));
+                    self.rounds_alone.resize_with(options.reruns, Vec::new);
+                    for round in rounds..options.reruns {
+                        self.rounds_alone[round].push(number);
                     }
                 }
             }
@@ -864,9 +951,14 @@ impl<'s, 'o> Session<'s, 'o> {
     fn suspect(&mut self, number: usize, log: &[String], server: &Rc<Server>) {
         if self.server.as_ref().is_some_and(|current| Rc::ptr_eq(current, server)) {
             self.server = None;
-            self.deaths.push(Death { suspects: Vec::new(), pending: 0, found: false, log: log.to_vec() });
         }
-        let death = self.deaths.len() - 1;
+        let server = Rc::downgrade(server);
+        let known = self.deaths.iter().position(|death| death.server.ptr_eq(&server));
+        let death = known.unwrap_or_else(|| {
+            let log = log.to_vec();
+            self.deaths.push(Death { server, suspects: Vec::new(), pending: 0, found: false, log });
+            self.deaths.len() - 1
+        });
         if let Some(slot) = &self.slots[number] {
             self.deaths[death].suspects.push(format!("{} {}", slot.plan.full_name(), slot.plan.version));
         }
@@ -919,11 +1011,12 @@ impl<'s, 'o> Session<'s, 'o> {
         for (number, turn) in left {
             match turn {
                 // What is known of it stands.
-                Turn::Again => self.hand_out(number, None),
+                Turn::Again | Turn::Last => self.hand_out(number, None),
                 Turn::First | Turn::Suspect(_) => self.hand_out(number, Some(reason.to_string())),
             }
         }
-        for number in std::mem::take(&mut self.rounds).into_iter().flatten() {
+        let rounds = [std::mem::take(&mut self.rounds), std::mem::take(&mut self.rounds_alone)];
+        for number in rounds.into_iter().flatten().flatten() {
             self.hand_out(number, None);
         }
     }

@@ -16,7 +16,7 @@ use crate::world::shortest_span;
 
 use super::{LiveCase, LiveOptions, Target};
 
-/// So many times the longest wait is still asked where the clock can be moved: a leap of half a second takes some ten
+/// So many times the longest wait is still asked where the clock can be moved: a leap of half a second takes tens of
 /// milliseconds, so this is far less than what the wait really takes.
 const TIMES_FASTER: u32 = 8;
 

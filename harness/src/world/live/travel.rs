@@ -95,6 +95,15 @@ impl ClockFile {
         Ok(moved)
     }
 
+    /// Removes what the library leaves behind when the process that it was loaded into is killed: it shares memory and
+    /// a semaphore, named by its number, with what that process starts.
+    pub(super) fn forget(process: i32) {
+        for name in [format!("faketime_shm_{process}"), format!("sem.faketime_sem_{process}")] {
+            // It may have ended in order, and then they are gone.
+            let _ = fs::remove_file(Path::new("/dev/shm").join(name));
+        }
+    }
+
     fn write(&self, moved: Duration) -> io::Result<()> {
         // A reader sees the old text or the new one, and never a part.
         let fresh = self.file.with_extension("new");
