@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use assay::scenario::{Suite, WorldKind};
 use assay::session::{Selection, jobs, play_simulated};
 use assay::verdict::{Verdict, Weight};
-use reference_broker::Config;
 use reference_broker::codec::ProtocolVersion;
+use reference_broker::core::Config;
 
 /// Scenario, version, defect; how many of its cases fail, and all that they accuse of.
 type Row = (&'static str, ProtocolVersion, &'static str, usize, &'static [&'static str]);

@@ -342,7 +342,7 @@ fn what_every_failing_run_found_broken_is_held_against_the_broker() {
 fn cases_that_are_run_again_do_not_wait_for_one_that_takes_long() {
     let pids = tempfile::tempdir().expect("a folder");
     let target = profile("mortal", "", pids.path());
-    let runs = RefCell::default();
+    let runs: RefCell<Vec<String>> = RefCell::default();
     let finds = finds(&runs, &|_, _| vec!["MQTT-4.6.0-2"]);
     // Of eight side by side one may be left when the next round begins.
     let options = LiveOptions { judge: &finds, reruns: 2, jobs: 8, ..options(14) };
@@ -352,7 +352,7 @@ fn cases_that_are_run_again_do_not_wait_for_one_that_takes_long() {
     for outcome in &outcomes {
         assert_eq!((outcome.verdict(), outcome.attempts.len()), (Verdict::Fail, 3));
     }
-    let runs = runs.into_inner();
+    let runs = runs.borrow();
     let slow = runs.iter().position(|name| name == "slow").expect("it was run");
     for number in 0..3 {
         let name = format!("ordinary/{number}");
