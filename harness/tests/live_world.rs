@@ -365,6 +365,31 @@ fn cases_that_are_run_again_do_not_wait_for_one_that_takes_long() {
     assert!(left(pids.path()).is_empty(), "processes are left");
 }
 
+#[test]
+fn a_broker_at_a_port_of_its_own_is_never_started_beside_itself() {
+    // Each broker listens where the one before did: whoever starts one too early finds the port in use.
+    // Not one of those that the system gives to connections.
+    let mut ports = (0..1000).map(|number| 9000 + (std::process::id() + number) as u16 % 1000);
+    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port is free");
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("mortal", &format!("  port: {port}\n"), pids.path());
+    let runs: RefCell<Vec<String>> = RefCell::default();
+    let broken = |name: &str, _: usize| if name == "slow" { vec![] } else { vec!["MQTT-4.6.0-2"] };
+    let finds = finds(&runs, &broken);
+    let options = LiveOptions { judge: &finds, reruns: 2, jobs: 8, ..options(15) };
+    let mut scenarios: Vec<Scenario> = (0..3).map(ordinary).collect();
+    let own = ORDINARY.replace("{ one: {} }", "{ one: { client_id: own } }");
+    scenarios.push(scenario("own", &own.replace("$topic", "o/own")));
+    // Longer than anybody waits for a port.
+    scenarios.push(scenario("slow", &ORDINARY.replace("$topic", "o/slow").replace("400ms", "6s")));
+    let (outcomes, summary) = all(&target, scenarios, &options);
+    assert!(summary.lost.is_none(), "{summary:?}");
+    let known: Vec<_> = outcomes.iter().map(|it| (it.verdict(), it.attempts.len())).collect();
+    assert_eq!(known[..4], [(Verdict::Fail, 3); 4]);
+    assert_eq!(known[4..], [(Verdict::Pass, 1)]);
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
 fn start_error(is: &str, start: &str) -> StartError {
     let pids = tempfile::tempdir().expect("a folder");
     let target = profile(is, start, pids.path());

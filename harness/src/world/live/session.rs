@@ -610,13 +610,15 @@ impl<'s, 'o> Session<'s, 'o> {
         self.unless_interrupted(yard.start(&[], false)).await
     }
 
-    /// A broker for those that run side by side, as soon as it has started: meanwhile others go on.
+    /// A broker for those that run side by side, as soon as it has started: meanwhile others go on, if there are any.
     async fn next_server(&mut self) -> Option<Result<Rc<Server>, StartError>> {
         self.call_server();
-        if !self.coming.as_ref()?.is_finished() {
+        let coming = self.coming.take()?;
+        if !coming.is_finished() && !self.running.is_empty() {
+            self.coming = Some(coming);
             return None;
         }
-        let come = self.coming.take()?.await;
+        let come = self.unless_interrupted(coming).await?;
         Some(come.unwrap_or_else(|error| Err(StartError::Files(error.to_string()))))
     }
 
@@ -690,6 +692,11 @@ impl<'s, 'o> Session<'s, 'o> {
                 break;
             }
             if process && self.server.is_none() {
+                // One that waits for the next case has a place, and perhaps the port.
+                while self.apart + self.leaving.len() + self.idle.len() >= self.processes() {
+                    let Some(server) = self.idle.pop() else { break };
+                    server.kill().await;
+                }
                 if self.apart + self.leaving.len() >= self.processes() {
                     break;
                 }
@@ -706,13 +713,15 @@ impl<'s, 'o> Session<'s, 'o> {
             let Some((slot, turn)) = self.shared.pop_front() else { break };
             self.spawn(slot, turn, None);
         }
-        // The next round has a broker of its own, which starts while the last ones of this round begin.
-        if self.shared.len() < jobs && !self.rounds.is_empty() && self.server.is_some() {
-            self.call_server();
-        }
+        // The next round has a broker of its own, which starts while the last ones of this round begin: a place is kept for
+        // it, where there is more than one.
+        let soon = !self.rounds.is_empty() && self.server.is_some() && self.coming.is_none();
         let shared =
             self.leaving.len() + usize::from(self.server.is_some()) + usize::from(self.coming.is_some());
-        let free = self.processes().saturating_sub(shared);
+        if soon && self.shared.len() < jobs && shared + self.apart + self.idle.len() < self.processes() {
+            self.call_server();
+        }
+        let free = self.processes().saturating_sub(shared + usize::from(soon));
         let most = if process { self.room.now(self.apart).max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             if self.alone.is_empty() {
