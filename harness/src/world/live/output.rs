@@ -1,6 +1,6 @@
 //! What a broker prints: the end of it for messages and reports, and a bound on its size.
 //!
-//! Never the case: a log that fills the disk, a colour in a report.
+//! Never the case: a log that fills the disk, a colour in a report, the home directory of whoever runs it.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -52,12 +52,34 @@ fn end_of(path: &Path) -> Vec<u8> {
     bytes
 }
 
-/// The last lines of a log, without colours.
+/// The last lines of a log, without colours and without what only this machine has: reports are shown to others.
 pub(super) fn tail_of(path: &Path) -> Vec<String> {
     let bytes = end_of(path);
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text.lines().map(without_colours).collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+    let home = std::env::home_dir();
+    let home = home.as_deref().and_then(Path::to_str);
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    tail.iter().map(|line| without_folders(&without_colours(line), home)).collect()
+}
+
+/// A line without the folders in which cargo keeps the sources of crates, which a panic names, and with `~` for the
+/// home directory.
+fn without_folders(line: &str, home: Option<&str>) -> String {
+    const SOURCES: &str = "/registry/src/";
+    let mut line = line.to_string();
+    while let Some(at) = line.find(SOURCES) {
+        let begins = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | '[' | '=' | ',');
+        let start = line[..at].rfind(begins).map_or(0, |before| before + 1);
+        // The folder below is named after the registry.
+        let rest = at + SOURCES.len();
+        let end = line[rest..].find('/').map_or(rest, |slash| rest + slash + 1);
+        line.replace_range(start..end, "");
+    }
+    match home.map(|home| home.trim_end_matches('/')).filter(|home| !home.is_empty()) {
+        Some(home) => line.replace(&format!("{home}/"), "~/"),
+        None => line,
+    }
 }
 
 /// A line as it would look without a terminal.
@@ -84,6 +106,26 @@ mod tests {
     #[test]
     fn colours_are_left_out() {
         assert_eq!(without_colours("\u{1b}[1;32mINFO\u{1b}[0m it runs"), "INFO it runs");
+    }
+
+    #[test]
+    fn folders_of_this_machine_are_left_out() {
+        let cases = [
+            (
+                "panicked at /home/me/.cargo/registry/src/some.host-1949cf/broker-0.2.0/src/a.rs:5:8:",
+                "panicked at broker-0.2.0/src/a.rs:5:8:",
+            ),
+            ("at '/opt/registry/src/x/a/b' and (/opt/registry/src/y/c)", "at 'a/b' and (c)"),
+            ("/registry/src/", ""),
+            ("reads /home/me/broker.conf and /home/meg/x", "reads ~/broker.conf and /home/meg/x"),
+            ("nothing of the kind /home/me", "nothing of the kind /home/me"),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(without_folders(line, Some("/home/me")), shown);
+            assert_eq!(without_folders(line, Some("/home/me/")), shown);
+        }
+        assert_eq!(without_folders("reads /etc/x", Some("/")), "reads /etc/x");
+        assert_eq!(without_folders("reads /etc/x", None), "reads /etc/x");
     }
 
     #[test]
