@@ -12,7 +12,7 @@ use reference_broker::core::Config;
 /// Scenario, version, defect; how many of its cases fail, and all that they accuse of.
 type Row = (&'static str, ProtocolVersion, &'static str, usize, &'static [&'static str]);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     // A higher QoS than was granted: nothing else about the delivery is wrong.
     ("session/resumed-with-its-contents", ProtocolVersion::V5, "delivered-as-granted", 4, &["MQTT-3.8.4-8"]),
     // An answer that cannot be read is no answer of another kind.
@@ -34,6 +34,13 @@ const ROWS: [Row; 8] = [
         ProtocolVersion::V3_1_1,
         "session-present-never",
         12,
+        &["MQTT-3.2.2-2"],
+    ),
+    (
+        "exactly-once/subscription-gone-during-the-exchange",
+        ProtocolVersion::V3_1_1,
+        "session-present-never",
+        2,
         &["MQTT-3.2.2-2"],
     ),
     // What comes too early is in its right order otherwise.

@@ -35,7 +35,7 @@ impl Answers {
         match &seen.what {
             What::Sent(on, packet) => self.sent(*on, packet),
             What::SentGarbage(on) => self.links.or_default(on.link).unknown = true,
-            What::Received(on, packet, _) => self.received(*on, packet, seen.event, out),
+            What::Received(on, packet, _) => self.received(*on, packet, seen, out),
             _ => {}
         }
     }
@@ -78,10 +78,11 @@ impl Answers {
         }
     }
 
-    fn received(&mut self, on: On, packet: &Packet<'_>, event: u32, out: &mut Findings) {
+    fn received(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>, out: &mut Findings) {
+        let event = seen.event;
         if let Packet::Connack(connack) = packet
             && connack.reason.0 == 0
-            && (connack.session_present || on.version == ProtocolVersion::V3_1)
+            && (connack.session_present || seen.denied || on.version == ProtocolVersion::V3_1)
         {
             // What acknowledges an exchange that the session still holds may come again.
             let mine = self.open.iter().filter(|((client, _), _)| *client == on.client);

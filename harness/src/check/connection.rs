@@ -72,11 +72,12 @@ impl Connections {
         }
     }
 
-    pub(super) fn observe(&mut self, seen: &Seen<'_>, out: &mut Findings) {
+    /// Whether a CONNACK denies a session that the broker has to hold for a client of 3.1.1 ([`Seen::denied`]).
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, out: &mut Findings) -> bool {
         match &seen.what {
             What::Sent(on, packet) => self.sent(*on, packet),
             What::SentGarbage(on) => self.lines.or_default(on.link).irregular = true,
-            What::Received(on, packet, _) => self.received(*on, packet, seen, out),
+            What::Received(on, packet, _) => return self.received(*on, packet, seen, out),
             What::Closed(on, how) => self.closed(*on, *how, seen.at),
             What::Partitioned => self.partitioned = true,
             What::BrokerChanged => {
@@ -87,6 +88,7 @@ impl Connections {
             }
             _ => {}
         }
+        false
     }
 
     fn sent(&mut self, on: On, packet: &Packet<'_>) {
@@ -118,7 +120,7 @@ impl Connections {
         }
     }
 
-    fn received(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>, out: &mut Findings) {
+    fn received(&mut self, on: On, packet: &Packet<'_>, seen: &Seen<'_>, out: &mut Findings) -> bool {
         let version = on.version;
         let line = self.lines.or_default(on.link);
         if let Some(event) = line.disconnected {
@@ -149,7 +151,7 @@ impl Connections {
                         "a second CONNACK",
                         vec![event, seen.event],
                     );
-                    return;
+                    return false;
                 }
                 line.connack = Some(seen.event);
                 line.refused = connack.reason.0 != 0;
@@ -168,7 +170,7 @@ impl Connections {
                     && !irregular
                     && connack.reason.0 == 0
                 {
-                    self.accepted(
+                    return self.accepted(
                         on,
                         &asked,
                         connack.session_present,
@@ -203,6 +205,7 @@ impl Connections {
                 }
             }
         }
+        false
     }
 
     fn accepted(
@@ -213,7 +216,7 @@ impl Connections {
         announced: Option<u32>,
         seen: &Seen<'_>,
         out: &mut Findings,
-    ) {
+    ) -> bool {
         let version = on.version;
         let expiry = announced.unwrap_or(asked.expiry);
         let id = asked.client_id.clone();
@@ -227,12 +230,12 @@ impl Connections {
                     vec![seen.event],
                 );
             }
-            return;
+            return false;
         }
         // A cleaned-up client of an older connection, still open: a takeover continues its session.
         let known = self.sessions.insert(id, Session::Live { link: on.link, expiry, version });
         if version == ProtocolVersion::V3_1 {
-            return;
+            return false;
         }
         if asked.clean_start {
             if present {
@@ -246,7 +249,7 @@ impl Connections {
                     vec![seen.event],
                 );
             }
-            return;
+            return false;
         }
         let known = match known {
             None if self.restarted => Session::Unknown,
@@ -255,20 +258,20 @@ impl Connections {
             Some(Session::Live { version: before, .. } | Session::Kept { version: before, .. })
                 if before != version =>
             {
-                return;
+                return false;
             }
             Some(known) => known,
         };
         let (expected, ids): (bool, &[&str]) = match known {
-            Session::Unknown => return,
+            Session::Unknown => return false,
             Session::None => (false, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-6"], &["MQTT-3.2.2-3"])),
             // A takeover of a connection whose session ends with it: the rulings leave the order open.
-            Session::Live { expiry: 0, .. } => return,
+            Session::Live { expiry: 0, .. } => return false,
             // Across a partition nobody can tell when the broker gave the connection up.
             Session::Live { expiry, .. } | Session::Kept { expiry, .. }
                 if self.partitioned && expiry != NEVER =>
             {
-                return;
+                return false;
             }
             Session::Live { .. } => {
                 (true, pick(version, &["MQTT-3.2.2-3", "MQTT-3.1.2-5"], &["MQTT-3.2.2-2", "MQTT-3.1.2-4"]))
@@ -290,7 +293,7 @@ impl Connections {
                         pick(version, &["MQTT-4.1.0-2", "MQTT-3.2.2-3"], &["MQTT-3.2.2-3", "MQTT-3.1.2-6"]),
                     )
                 } else {
-                    return;
+                    return false;
                 }
             }
         };
@@ -304,6 +307,7 @@ impl Connections {
                 vec![seen.event],
             );
         }
+        expected && !present && version == ProtocolVersion::V3_1_1
     }
 
     fn closed(&mut self, on: On, how: Ending, at: Time) {

@@ -77,6 +77,11 @@ impl Deliveries {
                     line.resumed =
                         connack.session_present || on.version == ProtocolVersion::V3_1 && !line.clean;
                     let session = &mut self.sessions[line.session].1;
+                    if seen.denied {
+                        line.resumed = true;
+                        line.irregular = true;
+                        session.open.clear();
+                    }
                     if connack.reason.0 == 0 && on.version != ProtocolVersion::V3_1 {
                         session.perhaps_gone = line.clean;
                     }

@@ -63,7 +63,7 @@ pub fn always_on(plan: &Plan, history: &History) -> Vec<Finding> {
     let mut out = Findings { list: Vec::new() };
     Walk::new(plan, history).each(|seen| {
         format.observe(seen, &mut out);
-        connection.observe(seen, &mut out);
+        seen.denied = connection.observe(seen, &mut out);
         answers.observe(seen, &mut out);
         deliveries.observe(seen, &mut out);
         messages.observe(seen, &mut out);
@@ -124,6 +124,9 @@ pub(crate) struct Seen<'h> {
     pub at: Time,
     /// What it is.
     pub what: What<'h>,
+    /// A CONNACK of 3.1.1 with Session Present 0 although the broker has to hold the session. That is wrong by itself;
+    /// what follows is judged by neither reading alone: the session may be gone, or go on.
+    pub denied: bool,
 }
 
 /// What a checker sees.
@@ -233,14 +236,14 @@ impl<'h> Walk<'h> {
         On { link, client: line.client, version: line.version }
     }
 
-    fn each(mut self, mut visit: impl FnMut(&Seen<'h>)) {
+    fn each(mut self, mut visit: impl FnMut(&mut Seen<'h>)) {
         for (sequence, event) in self.history.events().iter().enumerate() {
             let sequence = sequence as u32;
             if let Some(what) = self.look(event.fact, sequence, event.at) {
-                visit(&Seen { event: sequence, at: event.at, what });
+                visit(&mut Seen { event: sequence, at: event.at, what, denied: false });
             }
-            for seen in self.queue.drain(..) {
-                visit(&seen);
+            for mut seen in self.queue.drain(..) {
+                visit(&mut seen);
             }
         }
     }
@@ -347,13 +350,13 @@ impl<'h> Walk<'h> {
                         self.lines[link.0 as usize].version = connect.version;
                     }
                     let on = self.on(link);
-                    self.queue.push(Seen { event, at, what: What::Sent(on, packet) });
+                    self.queue.push(Seen { event, at, what: What::Sent(on, packet), denied: false });
                 }
                 Ok(None) => break,
                 Err(()) => {
                     self.lines[link.0 as usize].garbled = true;
                     let on = self.on(link);
-                    self.queue.push(Seen { event, at, what: What::SentGarbage(on) });
+                    self.queue.push(Seen { event, at, what: What::SentGarbage(on), denied: false });
                     break;
                 }
             }

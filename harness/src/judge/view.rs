@@ -98,6 +98,9 @@ pub struct ClientView {
     pub(super) pong: bool,
     /// QoS 2 deliveries that the client holds until PUBREL.
     held: BTreeSet<u16>,
+    /// What it held when a broker of 3.1.1 said that there was no session: with DUP 1 it comes again, with DUP 0 it is
+    /// new.
+    held_before: BTreeSet<u16>,
     aliases: BTreeMap<u32, Range>,
     pub(super) deliveries: Vec<Delivery>,
 }
@@ -126,6 +129,7 @@ impl ClientView {
             pings_by_client: 0,
             pong: false,
             held: BTreeSet::new(),
+            held_before: BTreeSet::new(),
             aliases: BTreeMap::new(),
             deliveries: Vec::new(),
         }
@@ -206,6 +210,7 @@ impl ClientView {
                     self.exchanges.clear();
                     self.script_ids.clear();
                     self.held.clear();
+                    self.held_before.clear();
                 }
             }
             Packet::Publish(publish) => {
@@ -277,11 +282,13 @@ impl ClientView {
                 });
                 if connack.reason.0 == 0 && !connack.session_present && self.version != ProtocolVersion::V3_1
                 {
-                    self.held.clear();
                     // Without a session a client of 5.0 gives up what it had open (MQTT-3.2.2-5); one of 3.1.1 sends it
-                    // again (MQTT-4.4.0-1).
+                    // again (MQTT-4.4.0-1), and keeps what it has (MQTT-4.3.3-2).
+                    let held = std::mem::take(&mut self.held);
                     if self.version == ProtocolVersion::V5 {
                         self.exchanges.clear();
+                    } else {
+                        self.held_before.extend(held);
                     }
                 }
                 self.connect_by_script
@@ -323,7 +330,7 @@ impl ClientView {
                 self.exchanges.remove(&ack.packet_id).is_none()
             }
             Packet::Pubrel(ack) => {
-                let known = self.held.remove(&ack.packet_id);
+                let known = self.held.remove(&ack.packet_id) | self.held_before.remove(&ack.packet_id);
                 self.script_received || !known
             }
             Packet::Publish(publish) => {
@@ -342,7 +349,10 @@ impl ClientView {
                 };
                 // A QoS 2 message that the client still holds is not a new one.
                 let fresh = match (publish.qos, publish.packet_id) {
-                    (QoS::ExactlyOnce, Some(id)) => self.held.insert(id),
+                    (QoS::ExactlyOnce, Some(id)) => {
+                        let again = self.held_before.remove(&id) && publish.dup;
+                        self.held.insert(id) && !again
+                    }
                     _ => true,
                 };
                 if fresh {

@@ -379,7 +379,7 @@ impl<'p, 'h> Messages<'p, 'h> {
                     return;
                 }
                 subscriber.connected_since = Some(seen.at);
-                if !connack.session_present && on.version != ProtocolVersion::V3_1 {
+                if !connack.session_present && !seen.denied && on.version != ProtocolVersion::V3_1 {
                     forget(subscriber, seen.event);
                 }
             }

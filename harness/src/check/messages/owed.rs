@@ -312,7 +312,7 @@ impl<'h> Messages<'_, 'h> {
     /// The end of the run: what is still owed, and what came too often.
     pub(super) fn settle(&mut self, out: &mut Findings) {
         let Some(settled) = self.settled else { return };
-        let last = Seen { event: u32::MAX, at: settled, what: What::Settled };
+        let last = Seen { event: u32::MAX, at: settled, what: What::Settled, denied: false };
         self.judge_debts(None, &last, out);
         self.shared(out);
     }
