@@ -84,9 +84,16 @@ impl Answers {
             && connack.reason.0 == 0
             && (connack.session_present || seen.denied || on.version == ProtocolVersion::V3_1)
         {
-            // What acknowledges an exchange that the session still holds may come again.
+            // What acknowledges an exchange that the session still holds may come again; a PUBREL on its way when the
+            // connection ended may never have arrived.
             let mine = self.open.iter().filter(|((client, _), _)| *client == on.client);
-            self.links.or_default(on.link).resumed = mine.map(|((_, id), kind)| (*kind, *id)).collect();
+            let mut resumed: Vec<(PacketType, u16)> = mine.map(|((_, id), kind)| (*kind, *id)).collect();
+            for at in 0..resumed.len() {
+                if let (PacketType::Pubcomp, id) = resumed[at] {
+                    resumed.push((PacketType::Pubrec, id));
+                }
+            }
+            self.links.or_default(on.link).resumed = resumed;
         }
         let owed = self.links.or_default(on.link);
         if owed.unknown {

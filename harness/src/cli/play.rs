@@ -313,7 +313,7 @@ pub(super) fn play(request: &Request<'_>) -> Result<Played, LiveError> {
 /// What there is to know about the broker's process after a run, and where its output is.
 pub(super) fn say_of_the_process(result: &RunResult, logs: Option<&Path>) {
     for crash in &result.unexplained {
-        let cases = crash.cases.join(", ");
+        let cases = crash.during();
         complain(&format!("warning: the broker died during {cases} and did not do it again"));
     }
     for warning in &result.warnings {

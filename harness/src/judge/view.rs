@@ -101,6 +101,13 @@ pub struct ClientView {
     /// What it held when a broker of 3.1.1 said that there was no session: with DUP 1 it comes again, with DUP 0 it is
     /// new.
     held_before: BTreeSet<u16>,
+    /// It began without a session and has sent nothing that could be a SUBSCRIBE: what comes is not meant for any step
+    /// (MQTT-3.3.2-3, which the checkers judge).
+    asked_for_nothing: bool,
+    /// The Client Identifier of its last CONNECT.
+    client_id: Option<String>,
+    /// A client of the plan, perhaps this one, had used that Client Identifier before.
+    is_known: bool,
     aliases: BTreeMap<u32, Range>,
     pub(super) deliveries: Vec<Delivery>,
 }
@@ -130,6 +137,9 @@ impl ClientView {
             pong: false,
             held: BTreeSet::new(),
             held_before: BTreeSet::new(),
+            asked_for_nothing: false,
+            client_id: None,
+            is_known: false,
             aliases: BTreeMap::new(),
             deliveries: Vec::new(),
         }
@@ -204,6 +214,9 @@ impl ClientView {
                 self.version = connect.version;
                 self.connack = None;
                 // Before 5.0 a clean session ends with its connection (MQTT-3.1.2-6 in 3.1.1).
+                // A Client Identifier that was there before may have a session that should have been discarded.
+                self.asked_for_nothing = connect.clean_start && !self.is_known;
+                self.client_id = Some(connect.client_id.to_string());
                 let nothing_left = self.last_was_clean && connect.version != ProtocolVersion::V5;
                 self.last_was_clean = connect.clean_start;
                 if connect.clean_start || nothing_left {
@@ -237,6 +250,7 @@ impl ClientView {
             }
             Packet::Pubrel(_) => self.sent_in_step = true,
             Packet::Subscribe(subscribe) => {
+                self.asked_for_nothing = false;
                 if by_script {
                     self.script_ids.insert(subscribe.packet_id);
                 } else {
@@ -355,6 +369,9 @@ impl ClientView {
                     }
                     _ => true,
                 };
+                if self.asked_for_nothing {
+                    return false;
+                }
                 if fresh {
                     let length = publish.payload.len() as u32;
                     let payload = Range { start: bytes.start + bytes.len - length, len: length };
@@ -465,15 +482,22 @@ pub(super) fn observe(
             }
         }
         Fact::Sent { link, bytes, by_script } => {
-            let Some(view) = on(clients, link) else { return };
+            let Some(at) = clients.iter().position(|view| view.link == Some(link)) else { return };
             let raw = history.bytes(bytes);
+            let packet = whole_packet(raw, clients[at].version);
+            if let Some(Packet::Connect(connect)) = &packet {
+                let id = Some(&*connect.client_id);
+                clients[at].is_known = clients.iter().any(|view| view.client_id.as_deref() == id);
+            }
+            let view = &mut clients[at];
             // A CONNECT that is wrong on purpose begins a connection all the same.
             if packet_type(raw) == Some(PacketType::Connect) {
                 view.connect_by_script = by_script;
                 view.connect_sent = true;
             }
-            if let Some(packet) = whole_packet(raw, view.version) {
-                view.sent(&packet, by_script);
+            match packet {
+                Some(packet) => view.sent(&packet, by_script),
+                None => view.asked_for_nothing = false,
             }
         }
         Fact::Swallowed { link, bytes, from_broker: false } => {

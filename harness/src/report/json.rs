@@ -134,6 +134,18 @@ pub struct CrashResult {
     pub cases: Vec<String>,
 }
 
+impl CrashResult {
+    /// The cases that ran at that moment, in words: a few of them, if there were many.
+    pub fn during(&self) -> String {
+        const NAMED: usize = 5;
+        let named = self.cases.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.cases.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+}
+
 impl From<&Crash> for CrashResult {
     fn from(crash: &Crash) -> CrashResult {
         CrashResult {

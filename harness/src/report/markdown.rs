@@ -61,7 +61,7 @@ fn head(out: &mut String, result: &RunResult) {
         let _ = writeln!(out, "\n{}", escape(warning));
     }
     for crash in &result.unexplained {
-        let cases = escape(&crash.cases.join(", "));
+        let cases = escape(&crash.during());
         let _ = writeln!(out, "\nThe broker died during {cases} and did not do it again.");
     }
 }

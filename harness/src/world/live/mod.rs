@@ -15,7 +15,8 @@
 //! * [`process`]: the broker's process.  * [`places`]: where it listens.  * [`program`]: its program.  * [`output`]: what
 //!   it prints.  * [`strays`]: what it leaves behind.  * [`start_error`]: why it did not start.  * `talk`: a connection outside of any plan.  * [`probe`]: is it there,
 //!   and clearing up.  * `discovery`: what it has.  * `discovered`: that, beside what is claimed.  * [`sort`]: which
-//!   case runs how.  * `session`: the run itself.  * `errand`: one case of it.  * `doctor`: whether there could be one.
+//!   case runs how.  * `session`: the run itself.  * `errand`: one case of it.  * [`neighbours`]:
+//!   what keeps cases apart.  * `doctor`: whether there could be one.
 //!
 //! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
 //! interrupted, which the summary says), a wait without an end.
@@ -24,6 +25,7 @@ mod discovered;
 mod discovery;
 mod doctor;
 mod errand;
+mod neighbours;
 mod output;
 mod places;
 mod probe;

@@ -178,6 +178,7 @@ impl Yard {
             dir,
             given_up: Cell::new(false),
             served: Cell::new(0),
+            guests: Cell::new(0),
             paused: Cell::new(false),
             last_log: RefCell::new(None),
             reporters: RefCell::new(Vec::new()),
@@ -287,6 +288,8 @@ pub(super) struct Server {
     given_up: Cell<bool>,
     /// How many cases have had it to themselves.
     pub(super) served: Cell<usize>,
+    /// How many cases run on it now, side by side.
+    pub(super) guests: Cell<usize>,
     /// The plan halted it.
     paused: Cell<bool>,
     last_log: RefCell<Option<PathBuf>>,

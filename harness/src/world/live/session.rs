@@ -24,6 +24,7 @@ use crate::world::{Played, shortest_span};
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};
 use super::errand::{Errand, QUESTIONS, Run};
+use super::neighbours::hears_others;
 use super::places::Places;
 use super::probe::{PATIENCE, Probe, probe, speaks_tls};
 use super::process::{Server, Yard};
@@ -135,7 +136,7 @@ pub(super) fn try_out<T>(
         let mut nobody = |_| {};
         let mut session = Session::new(target, options, &mut nobody)?;
         let begun = session.begin().await;
-        let server = session.server.clone();
+        let server = session.servers.first().cloned();
         let asked = match &server {
             Some(server) => session.unless_interrupted(ask(server)).await,
             None => None,
@@ -266,6 +267,14 @@ struct Death {
     log: Vec<String>,
 }
 
+/// Where a case runs.
+enum Where {
+    /// Beside others: on a broker that was started for them, or on the one that was there already.
+    Beside(Option<Rc<Server>>),
+    /// With a broker to itself: one from before, if there is one.
+    Alone(Option<Rc<Server>>),
+}
+
 /// What a case's task brings back.
 struct Done {
     slot: usize,
@@ -288,8 +297,8 @@ struct Session<'s, 'o> {
     yard: Option<Rc<Yard>>,
     /// Where a broker is that was there already.
     address: SocketAddr,
-    /// The broker on which cases run side by side.
-    server: Option<Rc<Server>>,
+    /// The brokers on which cases run side by side: one, unless it bears fewer than run.
+    servers: Vec<Rc<Server>>,
     /// The next such broker, while it starts.
     coming: Option<JoinHandle<Result<Rc<Server>, StartError>>>,
     /// Brokers on which the last of those that ran side by side still are, while others have begun elsewhere.
@@ -328,7 +337,7 @@ impl<'s, 'o> Session<'s, 'o> {
             rounds_alone: VecDeque::new(),
             yard: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            server: None,
+            servers: Vec::new(),
             coming: None,
             leaving: Vec::new(),
             room: Room::new(options.brokers, options.most_brokers),
@@ -356,7 +365,7 @@ impl<'s, 'o> Session<'s, 'o> {
         self.try_the_clock().await;
         self.put_the_longest_first();
         if self.shared.is_empty() {
-            self.server = None;
+            self.servers.clear();
         }
         while !self.is_interrupted() {
             self.fill().await;
@@ -396,7 +405,7 @@ impl<'s, 'o> Session<'s, 'o> {
                 self.summary.version = version;
                 // The first start proves the profile, whoever runs on it.
                 match self.start().await {
-                    Some(Ok(server)) => self.server = Some(server),
+                    Some(Ok(server)) => self.servers.push(server),
                     // The end of the output is in the message.
                     Some(Err(error)) => return Err(LiveError::Start(error)),
                     None => {}
@@ -420,7 +429,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// Finds out what the broker has.
     async fn discover(&mut self) -> Result<(), LiveError> {
-        let places = match (&self.server, self.target) {
+        let places = match (self.servers.first(), self.target) {
             (Some(server), _) => server.places,
             (None, Target::Address { .. }) => self.places(),
             // Interrupted before it had started.
@@ -448,9 +457,10 @@ impl<'s, 'o> Session<'s, 'o> {
             None => {}
         }
         // What killed it in all innocence is what the cases will find out.
-        if self.server.as_ref().is_some_and(|server| server.has_died()) {
+        if self.servers.iter().any(|server| server.has_died()) {
+            self.servers.clear();
             match self.start().await {
-                Some(Ok(server)) => self.server = Some(server),
+                Some(Ok(server)) => self.servers.push(server),
                 Some(Err(error)) => return Err(LiveError::Start(error)),
                 None => {}
             }
@@ -556,7 +566,7 @@ impl<'s, 'o> Session<'s, 'o> {
             yard.close().await;
             self.summary.warnings = yard.warnings();
         }
-        self.server = None;
+        self.servers.clear();
         self.leaving.clear();
         self.idle.clear();
         for number in 0..self.slots.len() {
@@ -669,6 +679,14 @@ impl<'s, 'o> Session<'s, 'o> {
         }
     }
 
+    /// How many cases one broker bears side by side.
+    fn side_by_side(&self) -> usize {
+        match self.target {
+            Target::Profile(profile) => profile.start.side_by_side,
+            Target::Address { .. } => usize::MAX,
+        }
+    }
+
     fn probe_id(&self) -> String {
         format!("assayprobe{:x}", self.options.nonce & 0xFF_FFFF)
     }
@@ -681,27 +699,33 @@ impl<'s, 'o> Session<'s, 'o> {
         let process = self.yard.is_some();
         // What failed mostly waits for what does not come.
         let jobs = self.options.jobs * if self.in_rounds { WAITING_JOBS } else { 1 };
-        let jobs = match self.target {
-            Target::Profile(profile) => jobs.min(profile.start.side_by_side),
-            Target::Address { .. } => jobs,
-        };
+        let side_by_side = self.side_by_side();
+        // One that bears few has others beside it.
+        let brokers = (self.options.jobs / side_by_side).clamp(1, self.processes());
+        let jobs = jobs.min(side_by_side.saturating_mul(brokers)).max(1);
         self.take_leave().await;
         self.next_round(jobs);
-        while self.beside < jobs.max(1) && (process || self.apart == 0) {
+        while self.beside < jobs && (process || self.apart == 0) {
             if self.shared.is_empty() {
                 break;
             }
-            if process && self.server.is_none() {
+            let free = self.servers.iter().min_by_key(|server| server.guests.get()).cloned();
+            let free = free.filter(|server| server.guests.get() < side_by_side);
+            if process && free.is_none() {
+                if self.servers.len() >= brokers {
+                    break;
+                }
                 // One that waits for the next case has a place, and perhaps the port.
-                while self.apart + self.leaving.len() + self.idle.len() >= self.processes() {
+                let used = self.apart + self.leaving.len() + self.servers.len();
+                while used + self.idle.len() >= self.processes() {
                     let Some(server) = self.idle.pop() else { break };
                     server.kill().await;
                 }
-                if self.apart + self.leaving.len() >= self.processes() {
+                if used >= self.processes() {
                     break;
                 }
                 match self.next_server().await {
-                    Some(Ok(server)) => self.server = Some(server),
+                    Some(Ok(server)) => self.servers.push(server),
                     Some(Err(error)) => {
                         let reason = format!("the broker did not start again: {error}");
                         self.summary.lost = Some(reason.clone());
@@ -709,15 +733,15 @@ impl<'s, 'o> Session<'s, 'o> {
                     }
                     None => break,
                 }
+                continue;
             }
             let Some((slot, turn)) = self.shared.pop_front() else { break };
-            self.spawn(slot, turn, None);
+            self.spawn(slot, turn, Where::Beside(free));
         }
         // The next round has a broker of its own, which starts while the last ones of this round begin: a place is kept for
         // it, where there is more than one.
-        let soon = !self.rounds.is_empty() && self.server.is_some() && self.coming.is_none();
-        let shared =
-            self.leaving.len() + usize::from(self.server.is_some()) + usize::from(self.coming.is_some());
+        let soon = !self.rounds.is_empty() && !self.servers.is_empty() && self.coming.is_none();
+        let shared = self.leaving.len() + self.servers.len() + usize::from(self.coming.is_some());
         if soon && self.shared.len() < jobs && shared + self.apart + self.idle.len() < self.processes() {
             self.call_server();
         }
@@ -735,7 +759,7 @@ impl<'s, 'o> Session<'s, 'o> {
                     server.kill().await;
                 }
             }
-            self.spawn(slot, turn, Some(before));
+            self.spawn(slot, turn, Where::Alone(before));
         }
         // What fails now comes again.
         if self.alone.is_empty() && self.apart == 0 && self.rounds_alone.iter().all(Vec::is_empty) {
@@ -748,7 +772,7 @@ impl<'s, 'o> Session<'s, 'o> {
     /// Ends the brokers that nobody is on any more.
     async fn take_leave(&mut self) {
         if self.shared.is_empty() && self.beside == 0 {
-            self.leaving.extend(self.server.take());
+            self.leaving.append(&mut self.servers);
         }
         // Who runs on one holds it.
         let (used, left) = self.leaving.drain(..).partition(|server| Rc::strong_count(server) > 1);
@@ -767,7 +791,7 @@ impl<'s, 'o> Session<'s, 'o> {
         }
         let Some(mut round) = self.rounds.pop_front() else { return };
         // A broker of its own is started for them.
-        self.leaving.extend(self.server.take());
+        self.leaving.append(&mut self.servers);
         self.in_rounds = true;
         self.put_the_slowest_first(&mut round);
         self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
@@ -815,15 +839,19 @@ impl<'s, 'o> Session<'s, 'o> {
         at.map(|at| self.idle.remove(at))
     }
 
-    /// Sets a case going; `alone` has the broker from before, if there is one, for one that needs a broker to itself.
-    fn spawn(&mut self, number: usize, turn: Turn, alone: Option<Option<Rc<Server>>>) {
+    /// Sets a case going.
+    fn spawn(&mut self, number: usize, turn: Turn, place: Where) {
         // Its outcome may have been handed out meanwhile.
         let Some(slot) = &self.slots[number] else { return };
-        let (alone, before) = (alone.is_some(), alone.flatten());
-        if alone {
-            self.apart += 1;
-        } else {
-            self.beside += 1;
+        let alone = matches!(place, Where::Alone(_));
+        match &place {
+            Where::Alone(_) => self.apart += 1,
+            Where::Beside(server) => {
+                self.beside += 1;
+                if let Some(server) = server {
+                    server.guests.set(server.guests.get() + 1);
+                }
+            }
         }
         let mut stage = self.options.stage;
         if slot.plan.clients.iter().any(|client| client.version != ProtocolVersion::V5) {
@@ -839,18 +867,15 @@ impl<'s, 'o> Session<'s, 'o> {
             travels: self.summary.travels == Some(true)
                 && (turn.is_again() || shortest_span(&slot.plan) >= WORTH_IT),
         };
-        // Who runs beside others holds the broker that they share.
-        let (yard, server) = (self.yard.clone(), self.server.clone().filter(|_| !alone));
+        let yard = self.yard.clone();
         let stays = alone && !matches!(turn, Turn::Suspect(_)) && slot.follows && self.is_costly();
         let places = self.places();
         self.running.spawn_local(async move {
-            let result = match yard {
-                Some(yard) if alone => errand.on_its_own(&yard, before, stays).await,
-                Some(_) => match server {
-                    Some(server) => Ok(errand.beside_others(server).await),
-                    None => Err(StartError::Files("there is no broker".into())),
-                },
-                None => Ok(errand.at(places).await),
+            let result = match (yard, place) {
+                (Some(yard), Where::Alone(before)) => errand.on_its_own(&yard, before, stays).await,
+                (Some(_), Where::Beside(Some(server))) => Ok(errand.beside_others(server).await),
+                (Some(_), Where::Beside(None)) => Err(StartError::Files("there is no broker".into())),
+                (None, _) => Ok(errand.at(places).await),
             };
             Done { slot: number, turn, alone, result }
         });
@@ -864,6 +889,9 @@ impl<'s, 'o> Session<'s, 'o> {
             self.apart -= 1;
         } else {
             self.beside -= 1;
+            if let Ok(Run { server: Some(server), .. }) = &done.result {
+                server.guests.set(server.guests.get().saturating_sub(1));
+            }
         }
         let run = match done.result {
             Ok(run) => run,
@@ -897,6 +925,16 @@ impl<'s, 'o> Session<'s, 'o> {
                 }
                 _ => {}
             }
+        }
+        if !done.alone
+            && self.yard.is_some()
+            && verdict != Verdict::Pass
+            && hears_others(&run.played.history, options.nonce, slot.index)
+        {
+            // What the broker gets wrong beside others is no finding about this case; what it gets wrong alone is.
+            slot.beside = false;
+            self.alone.push_back((number, done.turn));
+            return;
         }
         let died = run.died.is_some();
         if run.gone {
@@ -958,9 +996,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// The broker died under several cases: each is asked again with a broker to itself.
     fn suspect(&mut self, number: usize, log: &[String], server: &Rc<Server>) {
-        if self.server.as_ref().is_some_and(|current| Rc::ptr_eq(current, server)) {
-            self.server = None;
-        }
+        self.servers.retain(|current| !Rc::ptr_eq(current, server));
         let server = Rc::downgrade(server);
         let known = self.deaths.iter().position(|death| death.server.ptr_eq(&server));
         let death = known.unwrap_or_else(|| {

@@ -14,6 +14,7 @@ use crate::scenario::{
 use crate::text::format_duration;
 use crate::world::shortest_span;
 
+use super::neighbours::topic_prefix;
 use super::{LiveCase, LiveOptions, Target};
 
 /// So many times the longest wait is still asked where the clock can be moved: a leap of half a second takes tens of
@@ -50,7 +51,7 @@ pub(super) fn place(
         plan_options.client_id_prefix = Some(format!("a{:06x}n{}c", nonce & 0xFF_FFFF, case.index));
     }
     if !alone {
-        plan_options.topic_prefix = Some(format!("{:04x}/{}", (nonce >> 24) & 0xFFFF, case.index));
+        plan_options.topic_prefix = Some(topic_prefix(nonce, case.index));
     }
     let mut plan = Plan::new(&case.scenario, case.version, &plan_options)?;
     let presented = target.credentials().is_none_or(|credentials| present(&mut plan, credentials));
