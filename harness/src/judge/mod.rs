@@ -569,11 +569,13 @@ impl<'p> Judge<'p> {
                 let observed = format!("{kind} {code} {name}, then the close");
                 if version == ProtocolVersion::V5 {
                     // Which of the codes for errors fits is advice (U5-98), and where two things are wrong either may be
-                    // named. Only where one code is demanded, as for a takeover, must it be that.
+                    // named. Only where one code is demanded, as for a takeover, must it be that; and where the advice
+                    // itself is judged.
+                    let advice = self.plan.requirements.iter().any(|id| id == "U5-98");
                     let general = [ReasonCode::MALFORMED_PACKET, ReasonCode::PROTOCOL_ERROR];
                     if let Some(reasons) = reasons
                         && !reasons.contains(&code)
-                        && !(code.is_error() && general.iter().any(|code| reasons.contains(code)))
+                        && !(!advice && code.is_error() && general.iter().any(|code| reasons.contains(code)))
                     {
                         let listed: Vec<String> = reasons.iter().map(|code| name_any(*code)).collect();
                         let expected =
