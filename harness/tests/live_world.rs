@@ -8,8 +8,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use assay::check::check;
@@ -30,7 +30,11 @@ use tokio::net::TcpStream;
 
 // ---- the broker ----
 
-/// A stream whose reader ends the process when it reads `poison`, and halts it when it reads `frozen`.
+/// Where the last message went.
+static LAST_TOPIC: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// A stream whose reader ends the process when it reads `poison`, and halts it when it reads `frozen`. In a leaky broker
+/// its writer sends behind each CONNACK a message on the topic of the last one.
 struct Mortal(TcpStream);
 
 impl AsyncRead for Mortal {
@@ -41,6 +45,11 @@ impl AsyncRead for Mortal {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        // PUBLISH with QoS 1.
+        if let [0b0011_0010, _, high, low, rest @ ..] = &buffer.filled()[before..] {
+            let topic = &rest[..usize::from(u16::from_be_bytes([*high, *low]))];
+            *LAST_TOPIC.lock().expect("one at a time") = Some(topic.to_vec());
+        }
         if buffer.filled()[before..].windows(6).any(|bytes| bytes == b"poison") {
             eprintln!("assertion failed: nobody sends poison");
             std::process::abort();
@@ -60,6 +69,17 @@ impl AsyncWrite for Mortal {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if variable("BROKER_IS").as_deref() == Some("leaky")
+            && bytes.first() == Some(&0x20)
+            && let Some(topic) = LAST_TOPIC.lock().expect("one at a time").clone()
+        {
+            let mut more = vec![0x30, topic.len() as u8 + 3, 0, topic.len() as u8];
+            more.extend(topic);
+            more.push(0);
+            if self.0.try_write(&[bytes, &more].concat()).is_ok() {
+                return Poll::Ready(Ok(bytes.len()));
+            }
+        }
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
@@ -388,6 +408,35 @@ fn a_broker_at_a_port_of_its_own_is_never_started_beside_itself() {
     assert_eq!(known[..4], [(Verdict::Fail, 3); 4]);
     assert_eq!(known[4..], [(Verdict::Pass, 1)]);
     assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+#[test]
+fn what_a_neighbours_message_spoils_is_asked_again_alone() {
+    let pids = tempfile::tempdir().expect("a folder");
+    let target = profile("leaky", "", pids.path());
+    // Discovery was their first neighbour.
+    let (outcomes, summary) = all(&target, (0..4).map(ordinary).collect(), &options(16));
+    let known: Vec<_> = outcomes.iter().map(|it| (it.verdict(), it.attempts.len())).collect();
+    assert_eq!(known, [(Verdict::Pass, 1); 4]);
+    assert!(summary.lost.is_none(), "{summary:?}");
+    // One for all, and one for each.
+    assert_eq!(std::fs::read_dir(pids.path()).expect("the folder is there").count(), 5);
+    assert!(left(pids.path()).is_empty(), "processes are left");
+}
+
+#[test]
+fn a_broker_that_bears_few_has_others_beside_it() {
+    for (bears, brokers) in [(1, 4), (2, 2), (3, 1)] {
+        let pids = tempfile::tempdir().expect("a folder");
+        let target = profile("mortal", &format!("  side-by-side: {bears}\n"), pids.path());
+        let slow = ORDINARY.replace("400ms", "1s");
+        let scenarios =
+            (0..8).map(|it| scenario(&format!("slow/{it}"), &slow.replace("$topic", &format!("o/{it}"))));
+        let (outcomes, _) = all(&target, scenarios.collect(), &LiveOptions { jobs: 4, ..options(17) });
+        assert!(outcomes.iter().all(|it| it.verdict() == Verdict::Pass));
+        assert_eq!(std::fs::read_dir(pids.path()).expect("the folder is there").count(), brokers, "{bears}");
+        assert!(left(pids.path()).is_empty(), "processes are left");
+    }
 }
 
 fn start_error(is: &str, start: &str) -> StartError {
