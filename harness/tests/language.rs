@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use assay::scenario::{Suite, SuiteError, parse_file, schema};
+use assay::scenario::{Act, Plan, PlanOptions, Scenario, StepAct, Suite, SuiteError, parse_file, schema};
 use assay::text::SourceText;
 
 fn suite_folder() -> PathBuf {
@@ -237,4 +237,41 @@ fn the_embedded_suite_is_that_of_the_folder() {
     let names =
         |suite: &Suite| suite.scenarios().map(|(_, scenario)| scenario.full_name()).collect::<Vec<_>>();
     assert_eq!(names(&folder), names(&embedded));
+}
+
+/// Words of five letters or more in bytes by hand that name neither topic nor client.
+const NO_NAMES: &[&str] = &["secret", "assay", "nobody", "HTTP/1", "MQTTT"];
+
+#[test]
+fn what_says_that_it_has_names_of_its_own_has_no_others() {
+    let suite = Suite::load(&suite_folder(), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let options = PlanOptions {
+        topic_prefix: Some("1f2e/17".into()),
+        client_id_prefix: Some("a1b2c3n17c".into()),
+        ..PlanOptions::default()
+    };
+    let mut looked_at = 0;
+    let mut foreign = Vec::new();
+    // The table of mutations has a test of its own.
+    let says = |scenario: &Scenario| scenario.own_names && !scenario.name.starts_with("malformed/mutations/");
+    for (_, scenario) in suite.scenarios().filter(|(_, scenario)| says(scenario)) {
+        for version in scenario.requirements.keys().copied() {
+            let plan = Plan::new(scenario, version, &options).expect("it has a plan");
+            for step in &plan.steps {
+                let StepAct::Client { act: Act::SendBytes(bytes), .. } = &step.act else { continue };
+                looked_at += 1;
+                let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'/' || *byte == b'-';
+                for word in bytes.split(|byte| !is_letter(byte)) {
+                    let text = String::from_utf8_lossy(word);
+                    let filler = word.iter().all(|byte| Some(byte) == word.first());
+                    let own = text.contains("1f2e/17/") || text.contains("a1b2c3n17c");
+                    if word.len() > 4 && !own && !filler && !NO_NAMES.contains(&text.as_ref()) {
+                        foreign.push(format!("{} {version}: {text}", scenario.full_name()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(looked_at > 200, "{looked_at}");
+    assert!(foreign.is_empty(), "{} of {looked_at}:\n{}", foreign.len(), foreign[..foreign.len().min(40)].join("\n"));
 }

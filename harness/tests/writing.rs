@@ -29,7 +29,6 @@ fn bare(scenario: &Scenario) -> Scenario {
     let mut bare = scenario.clone();
     bare.name = "written".into();
     bare.case = None;
-    bare.own_names = false;
     for step in &mut bare.steps {
         step.text.clear();
         step.at = NodeId::default();

@@ -152,6 +152,9 @@ pub struct Start {
     pub side_by_side: usize,
     /// Whether a start costs so much that cases which need a broker to themselves use one after the other.
     pub costly: bool,
+    /// So many cases that need a broker to themselves are asked one after the other on the same one; of a costly
+    /// broker this is said of the last run of those that failed alone.
+    pub in_a_row: usize,
     /// How long it may take until a CONNECT is answered.
     pub ready_within: Duration,
 }

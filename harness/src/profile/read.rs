@@ -49,6 +49,7 @@ pub(super) const START_KEYS: &[(&str, &str)] = &[
         "costly",
         "whether a start takes so much computing that brokers are used again where that changes no verdict",
     ),
+    ("in-a-row", "how many cases may have it to themselves one after the other"),
     ("ready-within", "how long it may take until a CONNECT is answered with CONNACK"),
 ];
 
@@ -61,6 +62,9 @@ pub(super) const STOP_KEYS: &[(&str, &str)] = &[
 
 /// What may stand in braces, beside ports and files that are declared.
 pub(super) const PLACEHOLDERS: &[&str] = &["port", "websocket-port", "dir", "config", "assay", "settings"];
+
+/// Behind fewer others than this a run on a broker is as good as on a new one, where a start costs much.
+const FEW: usize = 16;
 
 /// Reads a profile.
 pub(super) fn read(document: &Document) -> Result<Profile, Vec<Problem>> {
@@ -420,6 +424,11 @@ impl Reader<'_> {
                 false
             }
         });
+        let in_a_row = match node.get("in-a-row") {
+            None if costly => FEW,
+            None => 1,
+            given => self.count(given),
+        };
         let ready_within = self.duration(node.get("ready-within"), Duration::from_secs(30));
         (!command.is_empty()).then_some(Start {
             command,
@@ -431,6 +440,7 @@ impl Reader<'_> {
             processes,
             side_by_side,
             costly,
+            in_a_row,
             ready_within,
         })
     }

@@ -25,7 +25,7 @@ pub fn schema() -> Json {
             json!({ "type": "object", "additionalProperties": { "anyOf": [{ "const": "free" }, port] } })
         }
         "costly" => json!({ "type": "boolean" }),
-        "processes" | "side-by-side" => json!({ "type": "integer", "minimum": 1 }),
+        "processes" | "side-by-side" | "in-a-row" => json!({ "type": "integer", "minimum": 1 }),
         _ => duration.clone(),
     });
     let stop = object(STOP_KEYS, &[], |key| match key {

@@ -37,6 +37,7 @@ const KEYS: &[&str] = &[
     "because",
     "broker",
     "network",
+    "own_names",
     "clients",
     "steps",
     "verify",
@@ -196,6 +197,13 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
     });
     let config = broker_config(root, reader);
     let network = root.get("network").map(|node| reader.link_change(node, &[])).unwrap_or_default();
+    let own_names = root.get("own_names").is_some_and(|node| match node.kind {
+        NodeKind::Bool(own_names) => own_names,
+        _ => {
+            reader.problem(node.id, "`own_names` is true or false");
+            false
+        }
+    });
     let clients = clients(root, reader);
     // Said by the clients already.
     if clients.iter().any(|client| Transport::of(&client.options).is_websocket())
@@ -235,7 +243,7 @@ fn scenario(name: &str, root: &Node, binding: &Binding, reader: &mut Reader) -> 
         clients,
         steps,
         verify,
-        own_names: binding.own_names,
+        own_names: binding.own_names || own_names,
         records,
     })
 }

@@ -51,6 +51,7 @@ pub fn schema() -> Json {
             "worlds": { "type": "array", "items": { "enum": WorldKind::ALL.map(WorldKind::name) } },
             "because": { "type": "string" },
             "broker": { "type": "object", "properties": { "config": { "type": ["object", "string"] } }, "additionalProperties": false },
+            "own_names": { "type": "boolean", "description": "its send_bytes name no topic and no client but those of its own run" },
             "network": { "$ref": "#/$defs/link" },
             "clients": { "type": "object", "additionalProperties": { "$ref": "#/$defs/client" } },
             "steps": { "type": "array", "items": { "$ref": "#/$defs/step" } },

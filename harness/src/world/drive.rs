@@ -213,6 +213,13 @@ pub(super) async fn drive<W: Wire>(stage: &mut Stage<'_>, wire: W, control: &mut
                     let moved = control.travel(leap).await;
                     travelled.set(travelled.get() + moved);
                     stirred = (Instant::now(), true);
+                    // What came meanwhile comes before what time alone brings.
+                    while !stage.is_finished()
+                        && let Ok(event) = arrivals.try_recv()
+                    {
+                        stirred = (Instant::now(), false);
+                        driver.report(stage, event, now());
+                    }
                 }
             }
             stage.advance(now());

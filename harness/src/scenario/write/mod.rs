@@ -5,7 +5,6 @@
 //! The language has no words for some things that the struct can hold:
 //!
 //! * `name` and `case` are not in a file: its path is its name.
-//! * `own_names`: only the table of mutations promises it, so what is written runs alone in the live world.
 //! * The reason why not all worlds are meant is not kept; [`BECAUSE`] stands in its place.
 //! * A field given twice in one packet is written once, with its last value, which is what a plan takes.
 //! * A version without statements is left out, since nothing runs there.
@@ -55,6 +54,9 @@ pub fn write(scenario: &Scenario, remarks: &[String]) -> String {
             settings.push((key.clone(), setting(value)));
         }
         out.entry("broker", &Yaml::Map(vec![("config".into(), Yaml::Map(settings))]));
+    }
+    if scenario.own_names {
+        out.entry("own_names", &Yaml::word(true));
     }
     if scenario.network != LinkChange::default() {
         out.entry("network", &Yaml::Map(link(&scenario.network)));

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reference_broker::codec::ProtocolVersion;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
@@ -60,22 +61,25 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    /// On a broker that nobody else uses meanwhile: one that is there from before, or one that is started for it. It
-    /// stays for others if it may and lives.
-    pub(super) async fn on_its_own(
+    /// On a broker that is started for it.
+    pub(super) async fn on_a_new_one(
         self,
         yard: &Rc<Yard>,
-        before: Option<Rc<Server>>,
+        leave: Option<OwnedSemaphorePermit>,
         stays: bool,
     ) -> Result<Run, StartError> {
-        let used = before.is_some();
-        let server = match before {
-            Some(server) => server,
-            None => {
-                let _turn = yard.turn_to_start().await;
-                yard.start(&self.plan.config, self.travels).await?
-            }
-        };
+        let server = yard.start(&self.plan.config, self.travels).await?;
+        drop(leave);
+        Ok(self.on_its_own(server, false, stays).await)
+    }
+
+    /// On a broker that others had to themselves before.
+    pub(super) async fn behind_others(self, server: Rc<Server>, stays: bool) -> Run {
+        self.on_its_own(server, true, stays).await
+    }
+
+    /// On a broker that nobody else uses meanwhile. It stays for others if it may and lives.
+    async fn on_its_own(self, server: Rc<Server>, used: bool, stays: bool) -> Run {
         let (played, real) = self.play(server.places, Some(Rc::clone(&server))).await;
         let died = self.death(&played, &server).await;
         let stays = stays && died.is_none() && server.should_answer();
@@ -85,7 +89,7 @@ impl Errand {
         } else {
             server.kill().await;
         }
-        Ok(Run { played, real, died, gone: false, server: stays.then_some(server), used })
+        Run { played, real, died, gone: false, server: stays.then_some(server), used }
     }
 
     /// On a broker that others use at the same time.

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reference_broker::codec::ProtocolVersion;
@@ -23,7 +24,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -56,7 +57,7 @@ const MEMORY_ROOM: u64 = 1 << 30;
 const LOG_GLANCE: Duration = Duration::from_millis(500);
 
 /// So many brokers may be starting at a time for each thread of this machine, if a start costs much.
-const STARTS_PER_THREAD: usize = 4;
+const STARTS_PER_THREAD: usize = 2;
 
 /// Where servers put things, and what they are numbered by.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub(super) struct Yard {
     ports: Cell<u64>,
     alive: RefCell<Vec<Weak<Server>>>,
     /// So many may be starting at a time, where a start costs much: all at once, none of them would be ready in time.
-    starting: Semaphore,
+    starting: Arc<Semaphore>,
     /// What there is to know about the broker's conduct as a process.
     warnings: RefCell<BTreeSet<String>>,
 }
@@ -87,7 +88,7 @@ impl Yard {
             servers: Cell::new(0),
             ports: Cell::new(0),
             alive: RefCell::new(Vec::new()),
-            starting: Semaphore::new(STARTS_PER_THREAD * threads),
+            starting: Arc::new(Semaphore::new(STARTS_PER_THREAD * threads)),
             warnings: RefCell::new(BTreeSet::new()),
         }
     }
@@ -111,12 +112,11 @@ impl Yard {
         }
     }
 
-    /// Waits for a turn to start a server that nothing else waits for, and holds it.
-    pub(super) async fn turn_to_start(&self) -> Option<SemaphorePermit<'_>> {
+    /// Leave to start a server for one case, to be held until it has started; `None` while there is none to be had.
+    pub(super) fn leave_to_start(&self) -> Option<Option<OwnedSemaphorePermit>> {
         match self.profile.start.costly {
-            // It is never closed.
-            true => self.starting.acquire().await.ok(),
-            false => None,
+            true => Arc::clone(&self.starting).try_acquire_owned().ok().map(Some),
+            false => Some(None),
         }
     }
 
@@ -383,6 +383,11 @@ impl Server {
         let filled = profile.map(|(key, text)| (key.clone(), fill(text, |word| self.value(word))));
         let clock = self.clock.iter().flat_map(ClockFile::env);
         filled.chain(clock).chain([(MARK.to_string(), self.mark.clone())]).collect()
+    }
+
+    /// Whether it was started with a clock that can be moved.
+    pub(super) fn has_clock(&self) -> bool {
+        self.clock.is_some()
     }
 
     /// Whether its clock can be moved now: a process that is halted or gone would not notice.

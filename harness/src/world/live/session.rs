@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reference_broker::codec::ProtocolVersion;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
@@ -42,8 +43,8 @@ const LONG_WAIT: Duration = Duration::from_secs(9);
 const WAITING_JOBS: usize = 2;
 /// The next round begins when no more of the last one than this part of what may run side by side is left.
 const TAIL: usize = 8;
-/// Behind so few others a run on a broker is as good as on a new one, where a start costs much.
-const FEW: usize = 10;
+/// Where so many processes may run, a place is kept for the next one that cases share.
+const MANY: usize = 4;
 /// Between two questions.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// Open files that suffice for any number of cases side by side that makes sense.
@@ -79,6 +80,7 @@ pub(super) fn run(
             plan: Rc::new(plan),
             seed: case.seed,
             beside,
+            named_apart: beside,
             first: None,
             crash: None,
             attempts: Vec::new(),
@@ -231,6 +233,8 @@ struct Slot {
     seed: u64,
     /// Whether it can run beside others.
     beside: bool,
+    /// Whether its topics have a prefix of their own.
+    named_apart: bool,
     first: Option<(Played, Duration)>,
     crash: Option<Crash>,
     attempts: Vec<Verdict>,
@@ -271,8 +275,10 @@ struct Death {
 enum Where {
     /// Beside others: on a broker that was started for them, or on the one that was there already.
     Beside(Option<Rc<Server>>),
-    /// With a broker to itself: one from before, if there is one.
-    Alone(Option<Rc<Server>>),
+    /// With a broker to itself that others had before.
+    Before(Rc<Server>),
+    /// With a broker that is started for it, by leave to start one where a start costs much.
+    Fresh(Option<OwnedSemaphorePermit>),
 }
 
 /// What a case's task brings back.
@@ -745,27 +751,44 @@ impl<'s, 'o> Session<'s, 'o> {
         if soon && self.shared.len() < jobs && shared + self.apart + self.idle.len() < self.processes() {
             self.call_server();
         }
-        let free = self.processes().saturating_sub(shared + usize::from(soon));
+        // While cases run side by side some of them may fail, and then there is a next round. Who has a broker to itself
+        // may have it for long.
+        let kept = soon
+            || (self.processes() >= MANY && self.coming.is_none() && self.beside + self.shared.len() > 0);
+        let free = self.processes().saturating_sub(shared + usize::from(kept));
         let most = if process { self.room.now(self.apart).max(1).min(free) } else { 1 };
         while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
             if self.alone.is_empty() {
                 self.next_round_alone();
             }
-            let Some((slot, turn)) = self.alone.pop_front() else { break };
-            let before = self.one_from_before(slot, turn);
-            // One that waits for the next case is a process as well.
-            while !self.idle.is_empty() && before.is_none() && self.apart + self.idle.len() >= most {
-                if let Some(server) = self.idle.pop() {
-                    server.kill().await;
+            let Some((slot, turn)) = self.alone.front().copied() else { break };
+            let place = match self.one_from_before(slot, turn) {
+                Some(server) => Where::Before(server),
+                None => {
+                    let leave = self.yard.as_ref().map(|yard| yard.leave_to_start());
+                    // Before one more has started another may be free again.
+                    let Some(leave) = leave.unwrap_or(Some(None)) else { break };
+                    self.make_room(most).await;
+                    Where::Fresh(leave)
                 }
-            }
-            self.spawn(slot, turn, Where::Alone(before));
+            };
+            self.alone.pop_front();
+            self.spawn(slot, turn, place);
         }
         // What fails now comes again.
         if self.alone.is_empty() && self.apart == 0 && self.rounds_alone.iter().all(Vec::is_empty) {
             for server in std::mem::take(&mut self.idle) {
                 server.kill().await;
             }
+        }
+    }
+
+    /// Ends brokers that wait for the next case until one more may start: first those that served most.
+    async fn make_room(&mut self, most: usize) {
+        self.idle.sort_by_key(|server| server.served.get());
+        while self.apart + self.idle.len() >= most {
+            let Some(server) = self.idle.pop() else { break };
+            server.kill().await;
         }
     }
 
@@ -825,27 +848,43 @@ impl<'s, 'o> Session<'s, 'o> {
         matches!(self.target, Target::Profile(profile) if profile.start.costly)
     }
 
+    /// How many cases may have a broker to themselves one after the other.
+    fn in_a_row(&self) -> usize {
+        match self.target {
+            Target::Profile(profile) => profile.start.in_a_row,
+            Target::Address { .. } => usize::MAX,
+        }
+    }
+
     /// A broker that others have had to themselves, for a case that may follow them. The last word on a case that
     /// failed has a run behind few others; the rest is for those that have served most.
     fn one_from_before(&mut self, number: usize, turn: Turn) -> Option<Rc<Server>> {
-        self.slots[number].as_ref().filter(|slot| slot.follows)?;
-        let served = |at: &usize| self.idle[*at].served.get();
-        let any = 0..self.idle.len();
-        let at = match turn {
-            Turn::First | Turn::Again => any.max_by_key(served),
-            Turn::Last => any.filter(|at| served(at) < FEW).max_by_key(served),
-            Turn::Suspect(_) => None,
+        let slot = self.slots[number].as_ref().filter(|slot| slot.follows)?;
+        let travels = self.travels(&slot.plan, turn);
+        let most = match turn {
+            Turn::First | Turn::Again if self.is_costly() => usize::MAX,
+            Turn::First | Turn::Again | Turn::Last => self.in_a_row(),
+            Turn::Suspect(_) => return None,
         };
-        at.map(|at| self.idle.remove(at))
+        let served = |at: &usize| self.idle[*at].served.get();
+        let fits = |at: &usize| served(at) < most && (!travels || self.idle[*at].has_clock());
+        let at = (0..self.idle.len()).filter(fits).max_by_key(served)?;
+        Some(self.idle.remove(at))
+    }
+
+    /// Whether the clock of the broker on which a case runs alone is moved. That costs the process time of its own, but
+    /// what failed may have waited in vain.
+    fn travels(&self, plan: &Plan, turn: Turn) -> bool {
+        self.summary.travels == Some(true) && (turn.is_again() || shortest_span(plan) >= WORTH_IT)
     }
 
     /// Sets a case going.
     fn spawn(&mut self, number: usize, turn: Turn, place: Where) {
         // Its outcome may have been handed out meanwhile.
         let Some(slot) = &self.slots[number] else { return };
-        let alone = matches!(place, Where::Alone(_));
+        let alone = !matches!(place, Where::Beside(_));
         match &place {
-            Where::Alone(_) => self.apart += 1,
+            Where::Before(_) | Where::Fresh(_) => self.apart += 1,
             Where::Beside(server) => {
                 self.beside += 1;
                 if let Some(server) = server {
@@ -863,16 +902,15 @@ impl<'s, 'o> Session<'s, 'o> {
             stage,
             client_id: self.probe_id(),
             credentials: self.target.credentials().cloned(),
-            // A clock that can be moved costs the process time of its own. What failed may have waited in vain.
-            travels: self.summary.travels == Some(true)
-                && (turn.is_again() || shortest_span(&slot.plan) >= WORTH_IT),
+            travels: self.travels(&slot.plan, turn),
         };
         let yard = self.yard.clone();
-        let stays = alone && !matches!(turn, Turn::Suspect(_)) && slot.follows && self.is_costly();
+        let stays = alone && !matches!(turn, Turn::Suspect(_)) && slot.follows && self.in_a_row() > 1;
         let places = self.places();
         self.running.spawn_local(async move {
             let result = match (yard, place) {
-                (Some(yard), Where::Alone(before)) => errand.on_its_own(&yard, before, stays).await,
+                (Some(_), Where::Before(server)) => Ok(errand.behind_others(server, stays).await),
+                (Some(yard), Where::Fresh(leave)) => errand.on_a_new_one(&yard, leave, stays).await,
                 (Some(_), Where::Beside(Some(server))) => Ok(errand.beside_others(server).await),
                 (Some(_), Where::Beside(None)) => Err(StartError::Files("there is no broker".into())),
                 (None, _) => Ok(errand.at(places).await),
@@ -914,11 +952,16 @@ impl<'s, 'o> Session<'s, 'o> {
         let Some(slot) = self.slots[number].as_mut() else { return };
         let findings = (options.judge)(&slot.plan, &run.played);
         let verdict = verdict_of(&findings);
+        let mixed = self.yard.is_some()
+            && slot.named_apart
+            && verdict != Verdict::Pass
+            && hears_others(&run.played.history, options.nonce, slot.index);
         if done.alone {
+            let clear = matches!(verdict, Verdict::Pass | Verdict::Fail) && !(run.used && mixed);
             match run.server.clone() {
-                Some(server) if matches!(verdict, Verdict::Pass | Verdict::Fail) => self.idle.push(server),
+                Some(server) if clear => self.idle.push(server),
                 // What those before left behind may be to blame: it is asked the same again.
-                _ if run.used && !matches!(verdict, Verdict::Pass | Verdict::Fail) => {
+                _ if run.used && !clear => {
                     slot.follows = false;
                     self.alone.push_front((number, done.turn));
                     return;
@@ -926,11 +969,7 @@ impl<'s, 'o> Session<'s, 'o> {
                 _ => {}
             }
         }
-        if !done.alone
-            && self.yard.is_some()
-            && verdict != Verdict::Pass
-            && hears_others(&run.played.history, options.nonce, slot.index)
-        {
+        if !done.alone && mixed {
             // What the broker gets wrong beside others is no finding about this case; what it gets wrong alone is.
             slot.beside = false;
             self.alone.push_back((number, done.turn));
