@@ -55,7 +55,7 @@ pub fn shortest_span(plan: &Plan) -> Duration {
 }
 
 /// How long the steps of a plan may take if every limit is used up.
-fn longest_span(plan: &Plan) -> Duration {
+pub(crate) fn longest_span(plan: &Plan) -> Duration {
     plan.steps
         .iter()
         .map(|step| match &step.act {

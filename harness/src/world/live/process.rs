@@ -56,7 +56,7 @@ const MEMORY_ROOM: u64 = 1 << 30;
 /// Between two looks at the size of a log.
 const LOG_GLANCE: Duration = Duration::from_millis(500);
 
-/// So many brokers may be starting at a time for each thread of this machine, if a start costs much.
+/// So many brokers may be starting at a time for each thread of this machine, where another may be free sooner.
 const STARTS_PER_THREAD: usize = 2;
 
 /// Where servers put things, and what they are numbered by.
@@ -112,9 +112,10 @@ impl Yard {
         }
     }
 
-    /// Leave to start a server for one case, to be held until it has started; `None` while there is none to be had.
+    /// Leave to start a server for one case, to be held until it has started; `None` while there is none to be had. Where
+    /// cases do not follow each other on a server there always is.
     pub(super) fn leave_to_start(&self) -> Option<Option<OwnedSemaphorePermit>> {
-        match self.profile.start.costly {
+        match self.profile.start.in_a_row > 1 {
             true => Arc::clone(&self.starting).try_acquire_owned().ok().map(Some),
             false => Some(None),
         }

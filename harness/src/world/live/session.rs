@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::requirement::RequirementId;
 use crate::scenario::{Capability, Plan};
 use crate::verdict::{Finding, Verdict, Weight, verdict_of};
-use crate::world::{Played, shortest_span};
+use crate::world::{Played, longest_span, shortest_span};
 
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};
@@ -39,6 +39,8 @@ use super::{Crash, LiveCase, LiveError, LiveOptions, LiveOutcome, StartError, Su
 const GLANCE: Duration = Duration::from_millis(100);
 /// A case that takes so long waits for something that no neighbour can hold up.
 const LONG_WAIT: Duration = Duration::from_secs(9);
+/// A case that takes so long is run again several times at once: it alone would be what all the rounds wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// So many times as many cases run side by side when those that failed are run again.
 const WAITING_JOBS: usize = 2;
 /// The next round begins when no more of the last one than this part of what may run side by side is left.
@@ -529,7 +531,9 @@ impl<'s, 'o> Session<'s, 'o> {
         let slots = &self.slots;
         let longest = |entry: &(usize, Turn)| {
             // What owes a delivery at the end waits for it; what is malformed is answered at once.
-            let span = |slot: &Slot| (shortest_span(&slot.plan), !slot.plan.verify.is_empty());
+            let span = |slot: &Slot| {
+                (shortest_span(&slot.plan), !slot.plan.verify.is_empty(), longest_span(&slot.plan))
+            };
             std::cmp::Reverse(slots[entry.0].as_ref().map(span))
         };
         self.shared.make_contiguous().sort_by_key(longest);
@@ -1003,8 +1007,10 @@ impl<'s, 'o> Session<'s, 'o> {
                     slot.reruns = options.reruns;
                     // The last word has a run on a broker of its own, where no neighbour can be to blame, unless
                     // a start costs too much, or the run waits so long that no neighbour can delay an answer beyond.
-                    let waits = slot.first.as_ref().is_some_and(|(_, real)| *real >= LONG_WAIT);
+                    let took = slot.first.as_ref().map_or(Duration::ZERO, |(_, real)| *real);
+                    let waits = took >= LONG_WAIT;
                     let rounds = match slot.beside && self.yard.is_some() {
+                        true if took >= LONGEST_WAIT => 0,
                         // Where the clock can be moved nobody has to wait.
                         true if waits && travels && !costly => 0,
                         true if costly || waits => options.reruns,
