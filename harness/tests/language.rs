@@ -273,5 +273,10 @@ fn what_says_that_it_has_names_of_its_own_has_no_others() {
         }
     }
     assert!(looked_at > 200, "{looked_at}");
-    assert!(foreign.is_empty(), "{} of {looked_at}:\n{}", foreign.len(), foreign[..foreign.len().min(40)].join("\n"));
+    assert!(
+        foreign.is_empty(),
+        "{} of {looked_at}:\n{}",
+        foreign.len(),
+        foreign[..foreign.len().min(40)].join("\n")
+    );
 }

@@ -8,6 +8,7 @@ use reference_broker::codec::{PacketType, next_frame};
 use reference_broker::core::Time;
 
 use crate::history::{Ending, History, packet_type};
+use crate::requirement::MEASURED_VALUE;
 use crate::scenario::{Alternative, ByCount, CloseSign, ExpectPlan, Shown};
 use crate::text::format_duration;
 use crate::verdict::Recorded;
@@ -33,9 +34,17 @@ pub(super) fn code_of(bytes: &[u8]) -> Option<u8> {
     }
 }
 
+/// A close that comes within this is one that comes at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 fn measured(time: Duration) -> String {
     let steps = (time.as_millis() as u64 + STEP_MS / 2) / STEP_MS;
     format_duration(Duration::from_millis(steps * STEP_MS))
+}
+
+/// The same in whole seconds that have begun, for what nobody times more finely.
+fn in_seconds(time: Duration) -> String {
+    format_duration(Duration::from_secs(time.as_millis().div_ceil(1000) as u64))
 }
 
 impl Judge<'_> {
@@ -95,9 +104,11 @@ impl Judge<'_> {
                 CloseSign::Silent => said.is_none(),
                 CloseSign::Fin => closed.how == Ending::Fin,
                 CloseSign::Reset => closed.how == Ending::Reset,
+                CloseSign::Soon => after <= AT_ONCE + self.plan.tolerance,
+                CloseSign::Later => after > AT_ONCE + self.plan.tolerance,
             };
             if let Some((_, value)) = signs.iter().find(|(sign, _)| bears(sign)) {
-                let value = (*value).to_string();
+                let value = if *value == MEASURED_VALUE { in_seconds(after) } else { (*value).to_string() };
                 self.recorded.push(Recorded { name: choice.name, value, event: Some(closed.event) });
             }
         }

@@ -636,4 +636,18 @@ mod tests {
         assert!(many[..EACH].iter().all(|case| case.timeline.is_some()), "the first ones");
         assert_eq!(many.len(), MANY + 3, "no result is lost");
     }
+
+    #[test]
+    fn a_death_under_many_cases_names_a_few_of_them() {
+        let crash = |count: usize| CrashResult {
+            client: None,
+            packet: None,
+            log: Vec::new(),
+            cases: (1..=count).map(|number| format!("some/{number}")).collect(),
+        };
+        assert_eq!(crash(1).during(), "some/1");
+        assert_eq!(crash(5).during(), "some/1, some/2, some/3, some/4, some/5");
+        assert_eq!(crash(6).during(), "some/1, some/2, some/3, some/4, some/5 and 1 more");
+        assert_eq!(crash(300).during(), "some/1, some/2, some/3, some/4, some/5 and 295 more");
+    }
 }

@@ -272,7 +272,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(rulings().len(), 61);
+        assert_eq!(rulings().len(), 62);
         for ruling in rulings() {
             for (version, ids) in &ruling.requirements {
                 let version = ProtocolVersion::from_name(version).expect("a version");

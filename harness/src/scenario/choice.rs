@@ -46,6 +46,10 @@ pub enum CloseSign {
     Fin,
     /// RST.
     Reset,
+    /// It came at once: within a second, and the tolerance of the world.
+    Soon,
+    /// It came, but not at once.
+    Later,
 }
 
 /// A choice that shows as a number of deliveries in the whole run.
@@ -191,10 +195,12 @@ fn close_sign(at: NodeId, word: &str, reader: &mut Reader) -> Option<CloseSign> 
         "silent" => Some(CloseSign::Silent),
         "fin" => Some(CloseSign::Fin),
         "reset" => Some(CloseSign::Reset),
+        "soon" => Some(CloseSign::Soon),
+        "later" => Some(CloseSign::Later),
         _ => None,
     });
     if found.is_none() {
-        reader.unknown_word(at, "sign of a close", word, ["said", "silent", "fin", "reset"]);
+        reader.unknown_word(at, "sign of a close", word, ["said", "silent", "fin", "reset", "soon", "later"]);
     }
     found
 }

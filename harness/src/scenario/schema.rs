@@ -196,7 +196,7 @@ fn choices() -> Json {
     for ruling in rulings() {
         let Some(choice) = &ruling.choice else { continue };
         let mut values: Vec<&str> = choice.values.iter().map(String::as_str).collect();
-        if values.contains(&MEASURED_VALUE) {
+        if values == [MEASURED_VALUE] {
             values = vec!["measured"];
         }
         let value = json!({

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use assay::requirement::{MEASURED_VALUE, choice, rulings};
-use assay::scenario::{Suite, WorldKind};
+use assay::scenario::{Suite, WorldKind, parse_file};
 use assay::session::{Job, Selection, jobs, run_simulated};
+use assay::text::SourceText;
 use assay::verdict::Verdict;
+use reference_broker::codec::ProtocolVersion;
 use reference_broker::core::{Config, variants};
 
 use super::suite;
@@ -71,7 +73,7 @@ fn every_choice_is_seen_on_the_reference_broker() {
     let suite = suite();
     let seen = observe(&recording(&suite), &Config::default(), "the default");
     let mut table = String::new();
-    assert_eq!(names().len(), 47);
+    assert_eq!(names().len(), 50);
     for name in names() {
         let (ruling, _) = choice(name).expect("it was listed");
         let rows: Vec<_> = seen.iter().filter(|((other, _), _)| other == name).collect();
@@ -86,6 +88,42 @@ fn every_choice_is_seen_on_the_reference_broker() {
         }
     }
     insta::assert_snapshot!(table);
+}
+
+/// A client that breaks the rules, behind a network that takes its time.
+const SLOW: &str = r#"
+title: A packet of a reserved type is answered with the close
+requirements: { v5: [MQTT-4.13.1-1], v3.1.1: [MQTT-4.8.0-1] }
+network: { latency: LATENCY }
+clients: { offender: {} }
+steps:
+  - offender: connect
+  - offender: { send_bytes: '00 00' }
+  - offender: { expect: closed, within: 10s, choice: { close-delay: { soon: at-once, later: measured-value } } }
+"#;
+
+#[test]
+fn a_close_is_at_once_or_late_or_never() {
+    let mut seen = Vec::new();
+    let cases = [("5ms", None), ("600ms", None), ("5ms", Some("reserved-types-ignored"))];
+    for (latency, defect) in cases {
+        let text = SourceText::new("slow.yaml", SLOW.replace("LATENCY", latency));
+        let file = parse_file("slow", text).unwrap_or_else(|problems| panic!("{problems}"));
+        let mut config = Config::default();
+        if let Some(defect) = defect {
+            config.set_defect(defect).expect("a defect");
+        }
+        for version in [ProtocolVersion::V3_1_1, ProtocolVersion::V5] {
+            let job = Job { index: 0, scenario: &file.scenarios[0], source: &file.source, version, seed: 1 };
+            run_simulated(&[job], WorldKind::Core, &config, 1, &mut |outcome| {
+                let values: Vec<_> =
+                    outcome.choices.iter().map(|it| format!("{} {}", it.name, it.value)).collect();
+                seen.push(format!("{latency} {version}: {:?} {}", outcome.verdict, values.join(", ")));
+                true
+            });
+        }
+    }
+    insta::assert_snapshot!(seen.join("\n"));
 }
 
 #[test]

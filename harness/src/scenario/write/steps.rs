@@ -356,5 +356,7 @@ fn word_of(sign: CloseSign) -> String {
         CloseSign::Silent => "silent".into(),
         CloseSign::Fin => "fin".into(),
         CloseSign::Reset => "reset".into(),
+        CloseSign::Soon => "soon".into(),
+        CloseSign::Later => "later".into(),
     }
 }

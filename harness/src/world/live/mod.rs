@@ -21,6 +21,7 @@
 //! Never the case: a broker that is left running, a case that nobody hears of again (unless the run was
 //! interrupted, which the summary says), a wait without an end.
 
+mod agenda;
 mod discovered;
 mod discovery;
 mod doctor;

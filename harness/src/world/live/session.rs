@@ -3,7 +3,6 @@
 //! Never the case: two dispatchers; everything is decided between two results, by one task.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,11 +16,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::requirement::RequirementId;
 use crate::scenario::{Capability, Plan};
-use crate::verdict::{Finding, Verdict, Weight, verdict_of};
-use crate::world::{Played, longest_span, shortest_span};
+use crate::verdict::{Verdict, verdict_of};
+use crate::world::shortest_span;
 
+use super::agenda::{Agenda, Slot, Turn};
 use super::discovered::Discovered;
 use super::discovery::{Site, discover as discover_at};
 use super::errand::{Errand, QUESTIONS, Run};
@@ -60,24 +59,18 @@ pub(super) fn run(
     options: &LiveOptions<'_>,
     each: &mut dyn FnMut(LiveOutcome),
 ) -> Result<Summary, LiveError> {
-    let mut slots = Vec::new();
-    let mut shared = VecDeque::new();
-    let mut alone = VecDeque::new();
+    let mut agenda = Agenda::default();
     let mut skipped = Vec::new();
     for case in cases {
         let (plan, place) = place(&case, target, options)
             .map_err(|problems| LiveError::Plan { case: case.scenario.full_name(), problems })?;
-        match place {
-            Place::Nowhere(reason) => {
-                skipped.push(LiveOutcome { skipped: Some(reason), ..outcome(case.index, plan) });
-                continue;
-            }
-            Place::Shared => shared.push_back((slots.len(), Turn::First)),
-            Place::Alone => alone.push_back((slots.len(), Turn::First)),
+        if let Place::Nowhere(reason) = place {
+            skipped.push(LiveOutcome { skipped: Some(reason), ..outcome(case.index, plan) });
+            continue;
         }
         let beside = place == Place::Shared;
         let follows = !needs(&plan).contains(&Capability::Configuration);
-        slots.push(Some(Slot {
+        agenda.add(Slot {
             index: case.index,
             plan: Rc::new(plan),
             seed: case.seed,
@@ -89,10 +82,10 @@ pub(super) fn run(
             always: None,
             reruns: 0,
             follows,
-        }));
+        });
     }
     in_the_real_world(async {
-        let session = Session { slots, shared, alone, ..Session::new(target, options, each)? };
+        let session = Session { agenda, ..Session::new(target, options, each)? };
         for outcome in skipped {
             (session.each)(outcome);
         }
@@ -210,59 +203,6 @@ impl Logs {
     }
 }
 
-/// Why a case is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    First,
-    /// Its broker died while it ran beside others: the number of that death.
-    Suspect(usize),
-    /// It failed before.
-    Again,
-    /// It failed before, and this is its last run, which has the last word.
-    Last,
-}
-
-impl Turn {
-    fn is_again(self) -> bool {
-        matches!(self, Turn::Again | Turn::Last)
-    }
-}
-
-/// A case and what is known about it.
-struct Slot {
-    index: usize,
-    plan: Rc<Plan>,
-    seed: u64,
-    /// Whether it can run beside others.
-    beside: bool,
-    /// Whether its topics have a prefix of their own.
-    named_apart: bool,
-    first: Option<(Played, Duration)>,
-    crash: Option<Crash>,
-    attempts: Vec<Verdict>,
-    /// What every failing run so far found broken.
-    always: Option<BTreeSet<RequirementId>>,
-    /// Runs again that are still to come.
-    reruns: usize,
-    /// Whether it can follow others on a broker: it does not configure it.
-    follows: bool,
-}
-
-impl Slot {
-    /// Keeps of what earlier failing runs broke what this one broke as well.
-    fn broke(&mut self, findings: &[Finding]) {
-        if verdict_of(findings) != Verdict::Fail {
-            return;
-        }
-        let violations = findings.iter().filter(|it| it.weight == Weight::Violation);
-        let broken: BTreeSet<RequirementId> = violations.map(|it| it.requirement.clone()).collect();
-        self.always = Some(match self.always.take() {
-            Some(before) => before.intersection(&broken).cloned().collect(),
-            None => broken,
-        });
-    }
-}
-
 /// A broker's end, while the one who did it is looked for.
 struct Death {
     /// Which it was.
@@ -295,13 +235,7 @@ struct Session<'s, 'o> {
     target: &'s Target,
     options: &'s LiveOptions<'o>,
     each: &'s mut dyn FnMut(LiveOutcome),
-    slots: Vec<Option<Slot>>,
-    shared: VecDeque<(usize, Turn)>,
-    alone: VecDeque<(usize, Turn)>,
-    /// Cases to be run again side by side, each round on a fresh broker.
-    rounds: VecDeque<Vec<usize>>,
-    /// Cases to be run again with a broker to themselves, round after round.
-    rounds_alone: VecDeque<Vec<usize>>,
+    agenda: Agenda,
     yard: Option<Rc<Yard>>,
     /// Where a broker is that was there already.
     address: SocketAddr,
@@ -338,11 +272,7 @@ impl<'s, 'o> Session<'s, 'o> {
             target,
             options,
             each,
-            slots: Vec::new(),
-            shared: VecDeque::new(),
-            alone: VecDeque::new(),
-            rounds: VecDeque::new(),
-            rounds_alone: VecDeque::new(),
+            agenda: Agenda::default(),
             yard: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             servers: Vec::new(),
@@ -362,7 +292,7 @@ impl<'s, 'o> Session<'s, 'o> {
     }
 
     async fn run(mut self) -> Result<Summary, LiveError> {
-        if self.slots.is_empty() {
+        if self.agenda.is_empty() {
             return Ok(self.end().await);
         }
         self.begin().await?;
@@ -371,15 +301,15 @@ impl<'s, 'o> Session<'s, 'o> {
             self.leave_out();
         }
         self.try_the_clock().await;
-        self.put_the_longest_first();
-        if self.shared.is_empty() {
+        self.agenda.put_the_longest_first();
+        if self.agenda.shared.is_empty() {
             self.servers.clear();
         }
         while !self.is_interrupted() {
             self.fill().await;
             match timeout(GLANCE, self.running.join_next()).await {
                 Err(_) => {}
-                Ok(None) if self.has_nothing_left() => break,
+                Ok(None) if self.agenda.has_nothing_left() => break,
                 Ok(None) => {}
                 Ok(Some(Ok(done))) => self.take(done),
                 Ok(Some(Err(error))) => {
@@ -499,70 +429,29 @@ impl<'s, 'o> Session<'s, 'o> {
         };
         let Some(travels) = self.unless_interrupted(proof).await else { return };
         self.summary.travels = Some(travels);
-        let waits = |slots: &[Option<Slot>], number: usize| {
-            slots[number].as_ref().is_some_and(|slot| shortest_span(&slot.plan) >= WORTH_IT)
-        };
         if travels {
-            let (long, short): (Vec<_>, Vec<_>) =
-                self.shared.drain(..).partition(|(number, _)| waits(&self.slots, *number));
-            for (number, _) in &long {
-                if let Some(slot) = &mut self.slots[*number] {
-                    slot.beside = false;
-                }
-            }
-            self.shared = short.into();
-            self.alone.extend(long);
-            return;
+            return self.agenda.set_apart_what_waits();
         }
-        for slot in &mut self.slots {
-            let reason = slot.as_ref().and_then(|slot| too_long(&slot.plan, self.options.max_wait));
-            if let Some(reason) = reason
-                && let Some(slot) = slot.take()
-            {
-                let plan = Rc::unwrap_or_clone(slot.plan);
-                (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
-            }
-        }
-        self.forget_what_is_gone();
-    }
-
-    /// What waits longest begins first: then all of it together takes little longer than the longest.
-    fn put_the_longest_first(&mut self) {
-        let slots = &self.slots;
-        let longest = |entry: &(usize, Turn)| {
-            // What owes a delivery at the end waits for it; what is malformed is answered at once.
-            let span = |slot: &Slot| {
-                (shortest_span(&slot.plan), !slot.plan.verify.is_empty(), longest_span(&slot.plan))
-            };
-            std::cmp::Reverse(slots[entry.0].as_ref().map(span))
-        };
-        self.shared.make_contiguous().sort_by_key(longest);
-        self.alone.make_contiguous().sort_by_key(longest);
-    }
-
-    /// Takes from the queues what has been handed out.
-    fn forget_what_is_gone(&mut self) {
-        let slots = &self.slots;
-        self.shared.retain(|(number, _)| slots[*number].is_some());
-        self.alone.retain(|(number, _)| slots[*number].is_some());
+        let max_wait = self.options.max_wait;
+        self.skip(|slot| too_long(&slot.plan, max_wait));
     }
 
     /// Hands out the cases that need what the broker was found not to have.
     fn leave_out(&mut self) {
-        let Some(discovered) = &self.summary.discovered else { return };
-        for slot in &mut self.slots {
-            let reason = slot.as_ref().and_then(|slot| {
-                let mut needs = needs(&slot.plan).into_iter();
-                needs.find_map(|capability| discovered.obstacle(capability, self.target.name()))
-            });
-            if let Some(reason) = reason
-                && let Some(slot) = slot.take()
-            {
-                let plan = Rc::unwrap_or_clone(slot.plan);
-                (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
-            }
+        let Some(discovered) = self.summary.discovered.clone() else { return };
+        let target = self.target;
+        self.skip(|slot| {
+            let mut needs = needs(&slot.plan).into_iter();
+            needs.find_map(|capability| discovered.obstacle(capability, target.name()))
+        });
+    }
+
+    /// Hands out the cases that cannot be asked for a reason.
+    fn skip(&mut self, reason: impl Fn(&Slot) -> Option<String>) {
+        for (slot, reason) in self.agenda.strike_all(reason) {
+            let plan = Rc::unwrap_or_clone(slot.plan);
+            (self.each)(LiveOutcome { skipped: Some(reason), ..outcome(slot.index, plan) });
         }
-        self.forget_what_is_gone();
     }
 
     /// Ends the run; what is known is handed out.
@@ -579,10 +468,8 @@ impl<'s, 'o> Session<'s, 'o> {
         self.servers.clear();
         self.leaving.clear();
         self.idle.clear();
-        for number in 0..self.slots.len() {
-            if self.slots[number].as_ref().is_some_and(|slot| slot.first.is_some()) {
-                self.hand_out(number, None);
-            }
+        for number in self.agenda.begun() {
+            self.hand_out(number, None);
         }
         let keep =
             !self.summary.unexplained.is_empty() || !self.deaths.is_empty() || self.summary.lost.is_some();
@@ -716,7 +603,7 @@ impl<'s, 'o> Session<'s, 'o> {
         self.take_leave().await;
         self.next_round(jobs);
         while self.beside < jobs && (process || self.apart == 0) {
-            if self.shared.is_empty() {
+            if self.agenda.shared.is_empty() {
                 break;
             }
             let free = self.servers.iter().min_by_key(|server| server.guests.get()).cloned();
@@ -745,27 +632,30 @@ impl<'s, 'o> Session<'s, 'o> {
                 }
                 continue;
             }
-            let Some((slot, turn)) = self.shared.pop_front() else { break };
+            let Some((slot, turn)) = self.agenda.shared.pop_front() else { break };
             self.spawn(slot, turn, Where::Beside(free));
         }
         // The next round has a broker of its own, which starts while the last ones of this round begin: a place is kept for
         // it, where there is more than one.
-        let soon = !self.rounds.is_empty() && !self.servers.is_empty() && self.coming.is_none();
+        let soon = self.agenda.has_rounds() && !self.servers.is_empty() && self.coming.is_none();
         let shared = self.leaving.len() + self.servers.len() + usize::from(self.coming.is_some());
-        if soon && self.shared.len() < jobs && shared + self.apart + self.idle.len() < self.processes() {
+        if soon && self.agenda.shared.len() < jobs && shared + self.apart + self.idle.len() < self.processes()
+        {
             self.call_server();
         }
         // While cases run side by side some of them may fail, and then there is a next round. Who has a broker to itself
         // may have it for long.
         let kept = soon
-            || (self.processes() >= MANY && self.coming.is_none() && self.beside + self.shared.len() > 0);
+            || (self.processes() >= MANY
+                && self.coming.is_none()
+                && self.beside + self.agenda.shared.len() > 0);
         let free = self.processes().saturating_sub(shared + usize::from(kept));
         let most = if process { self.room.now(self.apart).max(1).min(free) } else { 1 };
-        while self.apart < most && (process || (self.beside == 0 && self.shared.is_empty())) {
-            if self.alone.is_empty() {
-                self.next_round_alone();
+        while self.apart < most && (process || (self.beside == 0 && self.agenda.shared.is_empty())) {
+            if self.agenda.alone.is_empty() {
+                self.agenda.begin_round_alone();
             }
-            let Some((slot, turn)) = self.alone.front().copied() else { break };
+            let Some((slot, turn)) = self.agenda.alone.front().copied() else { break };
             let place = match self.one_from_before(slot, turn) {
                 Some(server) => Where::Before(server),
                 None => {
@@ -776,11 +666,11 @@ impl<'s, 'o> Session<'s, 'o> {
                     Where::Fresh(leave)
                 }
             };
-            self.alone.pop_front();
+            self.agenda.alone.pop_front();
             self.spawn(slot, turn, place);
         }
         // What fails now comes again.
-        if self.alone.is_empty() && self.apart == 0 && self.rounds_alone.iter().all(Vec::is_empty) {
+        if self.apart == 0 && self.agenda.has_nobody_alone() {
             for server in std::mem::take(&mut self.idle) {
                 server.kill().await;
             }
@@ -798,7 +688,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// Ends the brokers that nobody is on any more.
     async fn take_leave(&mut self) {
-        if self.shared.is_empty() && self.beside == 0 {
+        if self.agenda.shared.is_empty() && self.beside == 0 {
             self.leaving.append(&mut self.servers);
         }
         // Who runs on one holds it.
@@ -813,38 +703,14 @@ impl<'s, 'o> Session<'s, 'o> {
     /// Begins the next round when few of the last one are left: those few wait for what does not come, and what they
     /// wait for comes no sooner if the others wait for them.
     fn next_round(&mut self, jobs: usize) {
-        if !self.shared.is_empty() || self.beside > jobs / TAIL {
+        if !self.agenda.shared.is_empty() || self.beside > jobs / TAIL {
             return;
         }
-        let Some(mut round) = self.rounds.pop_front() else { return };
-        // A broker of its own is started for them.
-        self.leaving.append(&mut self.servers);
-        self.in_rounds = true;
-        self.put_the_slowest_first(&mut round);
-        self.shared.extend(round.into_iter().map(|number| (number, Turn::Again)));
-    }
-
-    /// Goes on with what is to be run again with a broker to itself: first what was run least.
-    fn next_round_alone(&mut self) {
-        let Some(at) = self.rounds_alone.iter().position(|round| !round.is_empty()) else { return };
-        let mut round = std::mem::take(&mut self.rounds_alone[at]);
-        self.put_the_slowest_first(&mut round);
-        let turn = if at + 1 == self.options.reruns { Turn::Last } else { Turn::Again };
-        self.alone.extend(round.into_iter().map(|number| (number, turn)));
-    }
-
-    fn put_the_slowest_first(&self, round: &mut [usize]) {
-        let took = |number: &usize| {
-            let first = self.slots[*number].as_ref().and_then(|slot| slot.first.as_ref());
-            std::cmp::Reverse(first.map(|(_, real)| *real))
-        };
-        round.sort_by_key(took);
-    }
-
-    fn has_nothing_left(&self) -> bool {
-        let queues = [&self.shared, &self.alone];
-        let rounds = [&self.rounds, &self.rounds_alone];
-        queues.into_iter().all(VecDeque::is_empty) && rounds.into_iter().flatten().all(Vec::is_empty)
+        if self.agenda.begin_round() {
+            // A broker of its own is started for them.
+            self.leaving.append(&mut self.servers);
+            self.in_rounds = true;
+        }
     }
 
     /// Whether a start of the broker costs so much that brokers are shared where that cannot change a verdict.
@@ -863,7 +729,7 @@ impl<'s, 'o> Session<'s, 'o> {
     /// A broker that others have had to themselves, for a case that may follow them. The last word on a case that
     /// failed has a run behind few others; the rest is for those that have served most.
     fn one_from_before(&mut self, number: usize, turn: Turn) -> Option<Rc<Server>> {
-        let slot = self.slots[number].as_ref().filter(|slot| slot.follows)?;
+        let slot = self.agenda.slot(number).filter(|slot| slot.follows)?;
         let travels = self.travels(&slot.plan, turn);
         let most = match turn {
             Turn::First | Turn::Again if self.is_costly() => usize::MAX,
@@ -885,7 +751,7 @@ impl<'s, 'o> Session<'s, 'o> {
     /// Sets a case going.
     fn spawn(&mut self, number: usize, turn: Turn, place: Where) {
         // Its outcome may have been handed out meanwhile.
-        let Some(slot) = &self.slots[number] else { return };
+        let Some(slot) = self.agenda.slot(number) else { return };
         let alone = !matches!(place, Where::Beside(_));
         match &place {
             Where::Before(_) | Where::Fresh(_) => self.apart += 1,
@@ -953,7 +819,7 @@ impl<'s, 'o> Session<'s, 'o> {
         let options = self.options;
         let costly = self.is_costly();
         let travels = self.summary.travels == Some(true);
-        let Some(slot) = self.slots[number].as_mut() else { return };
+        let Some(slot) = self.agenda.slot_mut(number) else { return };
         let findings = (options.judge)(&slot.plan, &run.played);
         let verdict = verdict_of(&findings);
         let mixed = self.yard.is_some()
@@ -967,7 +833,7 @@ impl<'s, 'o> Session<'s, 'o> {
                 // What those before left behind may be to blame: it is asked the same again.
                 _ if run.used && !clear => {
                     slot.follows = false;
-                    self.alone.push_front((number, done.turn));
+                    self.agenda.alone.push_front((number, done.turn));
                     return;
                 }
                 _ => {}
@@ -976,7 +842,7 @@ impl<'s, 'o> Session<'s, 'o> {
         if !done.alone && mixed {
             // What the broker gets wrong beside others is no finding about this case; what it gets wrong alone is.
             slot.beside = false;
-            self.alone.push_back((number, done.turn));
+            self.agenda.alone.push_back((number, done.turn));
             return;
         }
         let died = run.died.is_some();
@@ -1004,7 +870,6 @@ impl<'s, 'o> Session<'s, 'o> {
             Turn::First | Turn::Again | Turn::Last | Turn::Suspect(_) => {
                 slot.first = Some((run.played, run.real));
                 if verdict == Verdict::Fail {
-                    slot.reruns = options.reruns;
                     // The last word has a run on a broker of its own, where no neighbour can be to blame, unless
                     // a start costs too much, or the run waits so long that no neighbour can delay an answer beyond.
                     let took = slot.first.as_ref().map_or(Duration::ZERO, |(_, real)| *real);
@@ -1017,20 +882,11 @@ impl<'s, 'o> Session<'s, 'o> {
                         true => options.reruns.saturating_sub(1),
                         false => 0,
                     };
-                    for round in 0..rounds {
-                        if self.rounds.len() <= round {
-                            self.rounds.push_back(Vec::new());
-                        }
-                        self.rounds[round].push(number);
-                    }
-                    self.rounds_alone.resize_with(options.reruns, Vec::new);
-                    for round in rounds..options.reruns {
-                        self.rounds_alone[round].push(number);
-                    }
+                    self.agenda.again(number, options.reruns, rounds);
                 }
             }
         }
-        let over = slot.reruns == 0;
+        let over = self.agenda.slot(number).is_none_or(|slot| slot.reruns == 0);
         if let Turn::Suspect(death) = done.turn {
             self.cleared(death, died);
         }
@@ -1049,11 +905,11 @@ impl<'s, 'o> Session<'s, 'o> {
             self.deaths.push(Death { server, suspects: Vec::new(), pending: 0, found: false, log });
             self.deaths.len() - 1
         });
-        if let Some(slot) = &self.slots[number] {
+        if let Some(slot) = self.agenda.slot(number) {
             self.deaths[death].suspects.push(format!("{} {}", slot.plan.full_name(), slot.plan.version));
         }
         self.deaths[death].pending += 1;
-        self.alone.push_back((number, Turn::Suspect(death)));
+        self.agenda.alone.push_back((number, Turn::Suspect(death)));
     }
 
     /// A suspect has been asked again.
@@ -1074,7 +930,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// A broker that nobody here can start again is gone.
     fn lost(&mut self, number: usize, run: Run, together: usize) {
-        let Some(slot) = self.slots[number].as_mut() else { return };
+        let Some(slot) = self.agenda.slot_mut(number) else { return };
         let name = format!("{} {}", slot.plan.full_name(), slot.plan.version);
         let beside = match together {
             0 | 1 => String::new(),
@@ -1097,7 +953,7 @@ impl<'s, 'o> Session<'s, 'o> {
 
     /// Nothing more can be asked.
     fn give_up(&mut self, reason: &str) {
-        let left: Vec<(usize, Turn)> = self.shared.drain(..).chain(self.alone.drain(..)).collect();
+        let (left, rounds) = self.agenda.clear();
         for (number, turn) in left {
             match turn {
                 // What is known of it stands.
@@ -1105,14 +961,13 @@ impl<'s, 'o> Session<'s, 'o> {
                 Turn::First | Turn::Suspect(_) => self.hand_out(number, Some(reason.to_string())),
             }
         }
-        let rounds = [std::mem::take(&mut self.rounds), std::mem::take(&mut self.rounds_alone)];
-        for number in rounds.into_iter().flatten().flatten() {
+        for number in rounds {
             self.hand_out(number, None);
         }
     }
 
     fn hand_out(&mut self, number: usize, unanswered: Option<String>) {
-        let Some(slot) = self.slots[number].take() else { return };
+        let Some(slot) = self.agenda.strike(number) else { return };
         let (played, real) = slot.first.map_or((None, Duration::ZERO), |(played, real)| (Some(played), real));
         (self.each)(LiveOutcome {
             played,
