@@ -18,6 +18,7 @@ pub mod judge;
 pub mod network;
 pub mod profile;
 pub mod prove;
+pub mod proxy;
 pub mod report;
 pub mod requirement;
 pub mod run;

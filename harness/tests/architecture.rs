@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "judge",
     "client",
     "network",
+    "proxy",
     "generate",
     "websocket",
     "run",

@@ -14,6 +14,7 @@ mod index;
 mod interrupt;
 mod play;
 mod prove;
+mod proxy;
 mod replay;
 mod run;
 mod serve;
@@ -88,6 +89,8 @@ enum Command {
     },
     /// The reference broker on real sockets
     Serve(serve::ServeArguments),
+    /// The network model between a broker and clients that are not ours
+    Proxy(proxy::ProxyArguments),
     /// Completions for a shell
     Completions {
         /// The shell
@@ -241,6 +244,7 @@ pub fn main() -> ExitCode {
             0
         }
         Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Proxy(arguments) => proxy::proxy(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "assay", &mut std::io::stdout());
             0

@@ -9,6 +9,7 @@
 mod bytes;
 mod cases;
 mod choice;
+mod faults;
 mod field;
 mod mutations;
 mod plan;
@@ -30,6 +31,7 @@ use crate::text::NodeId;
 
 pub use bytes::{ByteProblem, Names, assemble};
 pub use choice::{ByCount, ChoiceSpec, CloseSign, RecordSpec, Shown};
+pub use faults::{Directions, Fault, Faults, parse_faults};
 pub use field::{
     FIELDS, Field, FieldPattern, FieldRow, FieldValue, FilterSpec, NEVER, Pattern, Place, Value,
 };

@@ -408,6 +408,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// What is wrong, in the order in which it was found.
+    pub(super) fn into_problems(self) -> Vec<(NodeId, String, Option<String>)> {
+        self.problems
+    }
+
     /// Whether so much is wrong that looking for more is of no use.
     pub(super) fn has_enough(&self) -> bool {
         self.problems.len() >= 10 * MOST_SHOWN
