@@ -39,7 +39,7 @@ pub struct CertifyArguments {
     /// Seed of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Scenarios side by side [default: 128]
+    /// Scenarios side by side [default: 256]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Skip what needs a longer wait

@@ -44,7 +44,7 @@ pub struct RunArguments {
     /// Seed of the run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 128]
+    /// Threads in a simulated world [default: one per core]; scenarios side by side in the live world [default: 256]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// `console`, or `FORMAT=FILE` with json, junit, markdown, html or badge (repeatable)
