@@ -303,6 +303,44 @@ fn a_costly_broker_is_used_again_and_what_kills_it_is_asked_on_a_new_one() {
     assert!(left(pids.path()).is_empty(), "processes are left");
 }
 
+/// How many brokers were started.
+fn started(pids: &Path) -> usize {
+    std::fs::read_dir(pids).expect("the folder is there").count()
+}
+
+#[test]
+fn so_many_cases_follow_each_other_on_a_broker_as_its_profile_says() {
+    let own = ORDINARY.replace("{ one: {} }", "{ one: { client_id: own } }").replace("$topic", "o/t");
+    // One more shows whether it starts.
+    for (more, starts) in [("", 6), ("  in-a-row: 2\n", 4), ("  in-a-row: 5\n", 2)] {
+        let pids = tempfile::tempdir().expect("a folder");
+        let target = profile("mortal", more, pids.path());
+        let scenarios = (0..5).map(|number| scenario(&format!("own/{number}"), &own)).collect();
+        let (outcomes, _) =
+            all(&target, scenarios, &LiveOptions { brokers: 1, most_brokers: 1, ..options(18) });
+        assert!(outcomes.iter().all(|it| it.verdict() == Verdict::Pass));
+        assert_eq!(started(pids.path()), starts, "{more:?}");
+    }
+}
+
+#[test]
+fn the_last_run_of_a_case_that_ends_the_broker_has_a_new_one() {
+    let own = ORDINARY.replace("{ one: {} }", "{ one: { client_id: own } }").replace("$topic", "o/t");
+    let ends = format!("{own}  - broker: restart\n  - one: connect\n  - one: ping\n");
+    // One shows whether it starts; one is started for the first run, and serves the second where it may.
+    for (text, starts) in [(own, 2), (ends, 3 + 2)] {
+        let pids = tempfile::tempdir().expect("a folder");
+        let target = profile("mortal", "  costly: true\n", pids.path());
+        let runs = RefCell::default();
+        let broken = |_: &str, _: usize| vec!["MQTT-4.3.2-2"];
+        let finds = finds(&runs, &broken);
+        let options = LiveOptions { brokers: 1, most_brokers: 1, judge: &finds, reruns: 1, ..options(19) };
+        let (outcomes, _) = all(&target, vec![scenario("own", &text)], &options);
+        assert_eq!((outcomes[0].verdict(), outcomes[0].attempts.len()), (Verdict::Fail, 2));
+        assert_eq!(started(pids.path()), starts, "{text}");
+    }
+}
+
 /// A judge that finds this broken in run after run of a case.
 fn finds<'a>(
     runs: &'a RefCell<Vec<String>>,

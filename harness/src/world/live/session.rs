@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::scenario::{Capability, Plan};
+use crate::scenario::{Capability, Plan, StepAct};
 use crate::verdict::{Verdict, verdict_of};
 use crate::world::shortest_span;
 
@@ -727,7 +727,8 @@ impl<'s, 'o> Session<'s, 'o> {
     }
 
     /// A broker that others have had to themselves, for a case that may follow them. The last word on a case that
-    /// failed has a run behind few others; the rest is for those that have served most.
+    /// failed has a run behind few others, and on one that ends the broker a run behind none: what others left behind
+    /// may come back with it. The rest is for those that have served most.
     fn one_from_before(&mut self, number: usize, turn: Turn) -> Option<Rc<Server>> {
         let slot = self.agenda.slot(number).filter(|slot| slot.follows)?;
         let travels = self.travels(&slot.plan, turn);
@@ -736,6 +737,9 @@ impl<'s, 'o> Session<'s, 'o> {
             Turn::First | Turn::Again | Turn::Last => self.in_a_row(),
             Turn::Suspect(_) => return None,
         };
+        if turn == Turn::Last && slot.plan.steps.iter().any(|step| matches!(step.act, StepAct::Broker(_))) {
+            return None;
+        }
         let served = |at: &usize| self.idle[*at].served.get();
         let fits = |at: &usize| served(at) < most && (!travels || self.idle[*at].has_clock());
         let at = (0..self.idle.len()).filter(fits).max_by_key(served)?;
